@@ -1,0 +1,8 @@
+"use strict";
+module.exports = {
+  require: ["./boot/register.cjs"],
+  extension: ["ts"],
+  spec: ["tests/**/*.test.ts"],
+  timeout: 60_000,
+  forbidOnly: Boolean(process.env.CI),
+};

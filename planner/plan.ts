@@ -1,0 +1,103 @@
+/**
+ * The plan: made once, by Preflight, and handed to every phase as its inputs. Everything in it is JSON, and nothing in
+ * it moves by itself: estimates, sizes and lock holders are not part of it. docs/plan.md describes each field.
+ */
+export interface Plan {
+  /** First 12 hex digits of the SHA-256 of the plan without `attempt`. */
+  readonly id: string;
+  /** Number of the attempt in the ledger: part of every slice, so that a retry runs every phase again. */
+  readonly attempt: number;
+  /** Release that runs before; after an unfinished attempt, the release that was complete last. */
+  readonly from: string;
+  readonly to: string;
+  readonly direction: Direction;
+  /** The releases on the way, `from` excluded, in the order in which they are passed: `1.0.0 breaking`. */
+  readonly path: readonly string[];
+  readonly stops: StopPlan;
+  readonly backup: BackupPlan;
+  readonly revisions: RevisionPlan;
+  readonly environment: EnvironmentPlan;
+  readonly deploy: DeployPlan;
+  readonly checks: CheckPlan;
+  readonly rollback: RollbackPlan;
+}
+
+/** `adopt`: take over what runs, change nothing; `none`: same release, its services or settings put right. */
+export type Direction = "adopt" | "up" | "down" | "none";
+
+export interface StopPlan {
+  /** Services to stop before the backup, in stopping order; empty when nothing has to stop. */
+  readonly services: readonly string[];
+  /** Why each of them has to stop, or why none has. */
+  readonly reasons: readonly string[];
+}
+
+export interface BackupPlan {
+  readonly required: boolean;
+  /** What it will hold, a line each. */
+  readonly contents: readonly string[];
+}
+
+export interface RevisionPlan {
+  /** Applied before the new code starts; a downgrade is done whole here. */
+  readonly pre: readonly RevisionStep[];
+  /** Applied once the new code has been verified. */
+  readonly post: readonly RevisionStep[];
+}
+
+/** One revision applied or undone: exactly the SQL that will run. */
+export interface RevisionStep {
+  readonly revision: string;
+  readonly direction: "up" | "down";
+  readonly title: string;
+  /** Version of the release that brought the revision. */
+  readonly release: string;
+  /** What alembic_version says before and after; null is the empty database. */
+  readonly before: string | null;
+  readonly after: string | null;
+  readonly transaction: "transactional" | "none";
+  /** The SQL, a line each. */
+  readonly sql: readonly string[];
+  /** `tasks: ACCESS EXCLUSIVE, rewrites the table`, one per relation and statement. */
+  readonly locks: readonly string[];
+  /** SHA-256 of the migration file. */
+  readonly checksum: string;
+  /** The SQL of the other direction, or null when there is none; kept in the ledger for the way back. */
+  readonly undo: readonly string[] | null;
+}
+
+export interface EnvironmentPlan {
+  /** Path of the file, as in the settings. */
+  readonly file: string;
+  /** Releases whose changes are made (up) or taken back (down), in order. */
+  readonly releases: readonly string[];
+  /** The lines as a diff, secrets masked; empty when the file stays as it is. */
+  readonly lines: readonly string[];
+}
+
+export interface DeployPlan {
+  readonly release: string;
+  /** `orchestrator 0.1.0 -> 1.0.0`, a line each. */
+  readonly services: readonly string[];
+}
+
+export interface CheckPlan {
+  /** Whether writers are stopped from count to verification, so that counts must be equal. */
+  readonly countsMustMatch: boolean;
+  /** Release whose smoke requests, invariants and indexes are checked. */
+  readonly release: string;
+  readonly revision: string;
+  /** The checks to come, a line each. */
+  readonly lines: readonly string[];
+}
+
+export interface RollbackPlan {
+  /** How the way back goes once this plan is done. */
+  readonly class: RollbackClass;
+  /** The way back, a line each. */
+  readonly steps: readonly string[];
+  /** What it loses, a line each; empty only when it loses nothing. */
+  readonly loses: readonly string[];
+}
+
+export type RollbackClass = "nothing-to-undo" | "schema-down" | "image-only" | "lossy-schema-down" | "restore";

@@ -1,0 +1,111 @@
+/** What one release of OctoLLM asks of an installation, as read from `releases/<version>/`. Data only. */
+export interface Release {
+  readonly version: string;
+  /** ISO date of the release. */
+  readonly date: string;
+  readonly type: "initial" | "minor" | "breaking";
+  readonly notes: readonly string[];
+  /** Image reference per service, for targets that run images. */
+  readonly images: Readonly<Record<string, string>>;
+  /** The schema revision that this release's code needs. */
+  readonly revision: string;
+  /** Whether the code refuses every other revision, older and newer ones alike. */
+  readonly strictHead: boolean;
+  /** Whether an upgrade that passes this release must stop at it. */
+  readonly requiredStop: boolean;
+  readonly environment: readonly EnvironmentChange[];
+  readonly api: readonly ApiChange[];
+  readonly smoke: readonly SmokeRequest[];
+  readonly invariants: readonly Invariant[];
+  /** Indexes that must exist and be valid once this release serves, besides those of earlier releases. */
+  readonly indexes: readonly string[];
+  /** In chain order. */
+  readonly migrations: readonly Migration[];
+}
+
+/** One change that a release makes to `.env`. */
+export type EnvironmentChange =
+  /** A new variable: the value of `from` when that key is set, else `default`. */
+  | { readonly kind: "add"; readonly key: string; readonly from?: string; readonly default: string }
+  /** A variable that this release no longer reads: its line is commented out. */
+  | { readonly kind: "deprecate"; readonly key: string }
+  /** A URL whose path ends in `suffix` and gets another ending; an absent or empty value is left alone. */
+  | { readonly kind: "url-path"; readonly key: string; readonly suffix: string; readonly replacement: string };
+
+export interface ApiChange {
+  readonly kind: "path" | "removed" | "scale";
+  readonly breaking: boolean;
+  /** One sentence for operators and client authors. */
+  readonly text: string;
+}
+
+/** A read-only request that the release must answer as described. */
+export interface SmokeRequest {
+  readonly service: string;
+  readonly method: "GET" | "HEAD" | "POST";
+  readonly path: string;
+  readonly status: number;
+}
+
+/** A statement about the data: the query counts violations, so 0 is right. */
+export interface Invariant {
+  readonly name: string;
+  readonly violations: string;
+}
+
+/** One revision: a file of `releases/<version>/migrations/`. */
+export interface Migration {
+  readonly revision: string;
+  readonly downRevision: string | null;
+  readonly title: string;
+  /** Version of the release that brought it. */
+  readonly release: string;
+  /** Path below the catalogue's folder. */
+  readonly file: string;
+  /** `transactional`: one transaction with its stamp; `none`: each statement commits by itself (CONCURRENTLY). */
+  readonly transaction: "transactional" | "none";
+  /** `pre`: before the new code starts; `post`: once it has been verified. */
+  readonly phase: "pre" | "post";
+  /** Whether the release before this one still works on the schema after this revision. */
+  readonly previousCode: "runs" | "breaks";
+  /** For data revisions: whether other sessions may write meanwhile. */
+  readonly writers: "stopped" | "online";
+  readonly up: Script;
+  readonly down: Script | null;
+  /**
+   * `exact`: down is the inverse; `kept`: what down cannot express is kept in the ledger and comes back on the next up;
+   * `lossy`: data is lost, named in `downLoss`; `none`: there is no down, `downLoss` says why.
+   */
+  readonly downClass: "exact" | "kept" | "lossy" | "none";
+  readonly downLoss: string | null;
+  /** SHA-256 of the file, in hex. */
+  readonly checksum: string;
+}
+
+/** SQL with the facts that a reviewer needs of each statement. */
+export interface Script {
+  /** The section as it stands in the file, without header and blank lines at the ends. */
+  readonly sql: readonly string[];
+  readonly statements: readonly Statement[];
+}
+
+export interface Statement {
+  readonly sql: string;
+  /** 1-based line of the statement in its file. */
+  readonly line: number;
+  /** What it takes of each relation it names. */
+  readonly locks: readonly StatementLock[];
+}
+
+export interface StatementLock {
+  readonly relation: string;
+  /** PostgreSQL's name of the lock mode, such as `ACCESS EXCLUSIVE`. */
+  readonly mode: string;
+  readonly rewrites: boolean;
+}
+
+/** All releases, oldest first, and their revisions as one chain, base first. */
+export interface Catalogue {
+  readonly releases: readonly Release[];
+  readonly chain: readonly Migration[];
+}
