@@ -13,6 +13,8 @@ export interface Plan {
   readonly direction: Direction;
   /** The releases on the way, `from` excluded, in the order in which they are passed: `1.0.0 breaking`. */
   readonly path: readonly string[];
+  /** What the releases on the way break for clients, a line each. */
+  readonly breaks: readonly string[];
   readonly stops: StopPlan;
   readonly backup: BackupPlan;
   readonly revisions: RevisionPlan;
@@ -20,6 +22,7 @@ export interface Plan {
   readonly deploy: DeployPlan;
   readonly checks: CheckPlan;
   readonly rollback: RollbackPlan;
+  readonly loss: LossPlan;
 }
 
 /** `adopt`: take over what runs, change nothing; `none`: same release, its services or settings put right. */
@@ -69,8 +72,9 @@ export interface RevisionStep {
 export interface EnvironmentPlan {
   /** Path of the file, as in the settings. */
   readonly file: string;
-  /** Releases whose changes are made (up) or taken back (down), in order. */
-  readonly releases: readonly string[];
+  /** Releases whose changes are taken back, newest first, and those whose changes are then made, oldest first. */
+  readonly undo: readonly string[];
+  readonly apply: readonly string[];
   /** The lines as a diff, secrets masked; empty when the file stays as it is. */
   readonly lines: readonly string[];
 }
@@ -100,4 +104,22 @@ export interface RollbackPlan {
   readonly loses: readonly string[];
 }
 
-export type RollbackClass = "nothing-to-undo" | "schema-down" | "image-only" | "lossy-schema-down" | "restore";
+/**
+ * `schema-down`: every down is lossless; `image-only`: the old code runs on the new schema; `lossy-schema-down` and
+ * `restore` lose data and need `acceptLoss`; `upgrade-again`: the way back from a downgrade is the upgrade.
+ */
+export type RollbackClass =
+  | "nothing-to-undo"
+  | "schema-down"
+  | "image-only"
+  | "lossy-schema-down"
+  | "restore"
+  | "upgrade-again";
+
+/** What this plan itself loses. */
+export interface LossPlan {
+  /** To be named by `acceptLoss`; null when nothing is lost. Hashes direction, target and kinds, no counts. */
+  readonly id: string | null;
+  /** The kinds of loss, a line each. */
+  readonly kinds: readonly string[];
+}

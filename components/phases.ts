@@ -1,0 +1,91 @@
+import * as pulumi from "@pulumi/pulumi";
+
+import type { Site } from "../phases/site";
+import type { Acceptances } from "../planner/gates";
+import type { BackupPlan, CheckPlan, DeployPlan, EnvironmentPlan, Plan, RevisionStep, RollbackPlan, StopPlan } from "../planner/plan";
+
+type Options = pulumi.CustomResourceOptions;
+
+/** A slice of the plan as inputs, with the number of the attempt that it belongs to. */
+type Slice<T> = { readonly [Key in keyof T]: pulumi.Input<T[Key]> } & { readonly attempt: pulumi.Input<number> };
+
+export interface PreflightArgs extends Acceptances {
+  readonly version: string;
+  /** Every setting that a later phase uses. */
+  readonly settings: Site;
+}
+
+/** Looks at the installation, plans, and opens the attempt: the only resource that knows the world. */
+export class Preflight extends pulumi.CustomResource {
+  declare readonly plan: pulumi.Output<Plan>;
+
+  constructor(name: string, args: PreflightArgs, options?: Options) {
+    super("upgrade:index:Preflight", name, { ...args, plan: undefined, serverVersion: undefined, schemaVersion: undefined }, options);
+  }
+}
+
+/** Stops services, and waits until no other client is left in the database. */
+export class Quiesce extends pulumi.CustomResource {
+  constructor(name: string, args: Slice<StopPlan>, options?: Options) {
+    super("upgrade:index:Quiesce", name, { ...args }, options);
+  }
+}
+
+/** Backs up database, `.env` and configuration, and reads the backup back. */
+export class Backup extends pulumi.CustomResource {
+  declare readonly path: pulumi.Output<string | undefined>;
+
+  constructor(name: string, args: Slice<BackupPlan>, options?: Options) {
+    super("upgrade:index:Backup", name, { ...args, backupId: undefined, path: undefined, bytes: undefined, seconds: undefined }, options);
+  }
+}
+
+export interface SchemaMigrationArgs {
+  readonly attempt: pulumi.Input<number>;
+  readonly phase: "pre" | "post";
+  readonly revisions: pulumi.Input<readonly RevisionStep[]>;
+}
+
+/** Applies or undoes revisions: exactly the SQL of its inputs. */
+export class SchemaMigration extends pulumi.CustomResource {
+  constructor(name: string, args: SchemaMigrationArgs, options?: Options) {
+    super("upgrade:index:SchemaMigration", name, { ...args, done: undefined }, options);
+  }
+}
+
+/** Rewrites the planned lines of `.env`. */
+export class Environment extends pulumi.CustomResource {
+  constructor(name: string, args: Slice<EnvironmentPlan>, options?: Options) {
+    super("upgrade:index:Environment", name, { ...args }, options);
+  }
+}
+
+/** Waits until every service serves the release. */
+export class Resume extends pulumi.CustomResource {
+  declare readonly downtimeSeconds: pulumi.Output<number | undefined>;
+
+  constructor(name: string, args: Slice<DeployPlan>, options?: Options) {
+    super("upgrade:index:Resume", name, { ...args, downtimeSeconds: undefined }, options);
+  }
+}
+
+/** Makes the checks of the release. */
+export class Verification extends pulumi.CustomResource {
+  constructor(name: string, args: Slice<CheckPlan>, options?: Options) {
+    super("upgrade:index:Verification", name, { ...args, passed: undefined }, options);
+  }
+}
+
+export interface CompletionArgs {
+  readonly attempt: pulumi.Input<number>;
+  readonly release: pulumi.Input<string>;
+  readonly planId: pulumi.Input<string>;
+  readonly wayBack: pulumi.Input<RollbackPlan>;
+}
+
+/** Closes the attempt: its release is the installation's from now on. */
+export class Completion extends pulumi.CustomResource {
+  constructor(name: string, args: CompletionArgs, options?: Options) {
+    super("upgrade:index:Completion", name, { ...args, backup: undefined }, options);
+  }
+}

@@ -1,0 +1,37 @@
+import { local } from "@pulumi/command";
+import * as pulumi from "@pulumi/pulumi";
+
+import { siteOf } from "../../settings";
+import type { DeploymentArgs } from "./deployment";
+
+/**
+ * The services as processes of this host. The commands are constant, because every changed input runs one: what changes
+ * stands in the environment. Starting leaves a service alone that already serves the release.
+ */
+export class LocalDeployment extends pulumi.ComponentResource {
+  constructor(name: string, args: DeploymentArgs, options?: pulumi.ComponentResourceOptions) {
+    super("upgrade:index:LocalDeployment", name, {}, options);
+    const site = JSON.stringify(siteOf(args.settings));
+    let before: pulumi.Resource[] = [];
+    for (const service of args.settings.services) {
+      const start = `node bin/octollm service start ${service.name}`;
+      const command = new local.Command(
+        `${name}-${service.name}`,
+        {
+          create: start,
+          update: start,
+          delete: `node bin/octollm service stop ${service.name}`,
+          environment: {
+            OCTOLLM_RELEASE: args.release,
+            OCTOLLM_ATTEMPT: pulumi.output(args.attempt).apply(String),
+            OCTOLLM_SITE: site,
+          },
+          addPreviousOutputInEnv: false,
+        },
+        { parent: this, dependsOn: before },
+      );
+      before = [command];
+    }
+    this.registerOutputs();
+  }
+}

@@ -1,0 +1,59 @@
+import * as pulumi from "@pulumi/pulumi";
+
+import type { Plan } from "../planner/plan";
+import { type Settings, siteOf } from "../settings";
+import { Backup, Completion, Environment, Preflight, Quiesce, Resume, SchemaMigration, Verification } from "./phases";
+import { UpgradeProvider } from "./provider";
+import { deployTo } from "./targets/deployment";
+
+/**
+ * An installation at the wanted version: the phases in their order, each with its slice of the plan that Preflight made.
+ */
+export class Upgrade extends pulumi.ComponentResource {
+  declare readonly plan: pulumi.Output<Plan>;
+  declare readonly backup: pulumi.Output<string | undefined>;
+  declare readonly downtimeSeconds: pulumi.Output<number | undefined>;
+
+  constructor(name: string, settings: Settings, options?: pulumi.ComponentResourceOptions) {
+    super("upgrade:index:Upgrade", name, {}, options);
+    const provider = createProvider(name, settings, this);
+    const after = (...dependsOn: pulumi.Resource[]) => ({ parent: this, provider, dependsOn });
+
+    const { version, acceptBreaking, reviewedPlan, acceptLoss } = settings;
+    const gates = { acceptBreaking, reviewedPlan, acceptLoss };
+    const preflight = new Preflight("preflight", { version, ...gates, settings: siteOf(settings) }, after());
+    const { plan } = preflight;
+    const attempt = plan.attempt;
+
+    const quiesce = new Quiesce("quiesce", { attempt, ...slice(plan.stops, "services", "reasons") }, after(preflight));
+    const backup = new Backup("backup", { attempt, ...slice(plan.backup, "required", "contents") }, after(quiesce));
+    const pre = new SchemaMigration("pre", { attempt, phase: "pre", revisions: plan.revisions.pre }, after(backup));
+    const environment = new Environment("environment", { attempt, ...slice(plan.environment, "file", "undo", "apply", "lines") }, after(pre));
+    const deployment = deployTo(settings.target, "services", { settings, attempt, release: plan.to }, { parent: this, dependsOn: [preflight, environment] });
+    const resume = new Resume("resume", { attempt, ...slice(plan.deploy, "release", "services") }, after(deployment));
+    const checks = slice(plan.checks, "release", "revision", "countsMustMatch", "lines");
+    const verification = new Verification("verification", { attempt, ...checks }, after(resume));
+    const post = new SchemaMigration("post", { attempt, phase: "post", revisions: plan.revisions.post }, after(verification));
+    new Completion("completion", { attempt, release: plan.to, planId: plan.id, wayBack: plan.rollback }, after(post));
+
+    this.plan = plan;
+    this.backup = backup.path;
+    this.downtimeSeconds = resume.downtimeSeconds;
+    this.registerOutputs();
+  }
+}
+
+/** A secret URL goes to a provider of its own; without one the default provider serves. */
+function createProvider(name: string, { databaseUrl }: Settings, parent: pulumi.Resource): UpgradeProvider | undefined {
+  if (databaseUrl === "") return undefined;
+  return new UpgradeProvider(name, { databaseUrl: pulumi.secret(databaseUrl) }, { parent });
+}
+
+/** Some properties of an output, each as an output of its own, so that a diff names the one that changed. */
+function slice<T extends object, Key extends keyof T>(
+  output: pulumi.Output<T>,
+  ...keys: Key[]
+): { readonly [K in Key]: pulumi.Output<T[K]> } {
+  const entries = keys.map((key) => [key, output.apply((value) => value[key])] as const);
+  return Object.fromEntries(entries) as unknown as { readonly [K in Key]: pulumi.Output<T[K]> };
+}

@@ -1,0 +1,72 @@
+import type { Plan } from "../planner/plan";
+import { type Client, type DatabaseAddress, withClient } from "../postgres/connection";
+import type { Counts } from "../postgres/counts";
+import { recordPhase } from "../postgres/ledger";
+import type { Catalogue } from "../releases/release";
+import type { Site } from "./site";
+
+/** What is being done, from the moment at which Preflight opened it in the ledger. */
+export interface Attempt {
+  readonly number: number;
+  readonly plan: Plan;
+  readonly site: Site;
+  readonly address: DatabaseAddress;
+  readonly catalogue: Catalogue;
+  readonly progress: AttemptProgress;
+}
+
+/** How far an attempt has come: what later phases and the way back from a failure need to know. */
+export interface AttemptProgress {
+  /** This attempt's backup, once it is complete and verified. */
+  backup: { readonly id: string; readonly path: string } | null;
+  /** Exact rows per table in the backup's snapshot, before the first revision. */
+  counts: Counts | null;
+  /** When the first service was stopped and when all served again, in milliseconds since the epoch. */
+  stoppedAt: number | null;
+  servingAt: number | null;
+  /** Size of each service's log, in bytes, before the new release wrote to it. */
+  logOffsets: Readonly<Record<string, number>>;
+  /** Whether anything but the ledger has been touched. */
+  touched: boolean;
+}
+
+/** A new attempt has done nothing yet. */
+export function noProgress(): AttemptProgress {
+  return { backup: null, counts: null, stoppedAt: null, servingAt: null, logOffsets: {}, touched: false };
+}
+
+/** What the phases need of their caller. */
+export interface Activity {
+  readonly signal: AbortSignal;
+  /** One line for people who wait. */
+  readonly progress: (line: string) => void;
+}
+
+/** A phase could not do its work. The text says what happened; what state things are in is added by the caller. */
+export class PhaseError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "PhaseError";
+  }
+}
+
+/** A session for the ledger of the attempt's database. */
+export async function withLedger<T>(attempt: Pick<Attempt, "address">, use: (client: Client) => Promise<T>): Promise<T> {
+  return withClient(attempt.address, { name: "ledger" }, use);
+}
+
+/** Runs a phase's work with its start and its fate noted in the ledger; a failure is noted and thrown on. */
+export async function inLedger<T>(attempt: Attempt, phase: string, work: () => Promise<T>): Promise<T> {
+  const note = (status: "started" | "done" | "failed", detail?: string) =>
+    withLedger(attempt, (client) => recordPhase(client, { attempt: attempt.number, phase, status, detail }));
+  await note("started");
+  try {
+    const result = await work();
+    await note("done");
+    return result;
+  } catch (error) {
+    // The database may be what failed: then the ledger cannot be told, and the first error is the one that counts.
+    await note("failed", error instanceof Error ? error.message : String(error)).catch(() => undefined);
+    throw error;
+  }
+}

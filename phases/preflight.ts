@@ -1,0 +1,110 @@
+import { hostname } from "node:os";
+
+import type { Acceptances } from "../planner/gates";
+import { closedGates } from "../planner/gates";
+import { makePlan, type Outcome } from "../planner/make-plan";
+import type { Plan } from "../planner/plan";
+import type { Refusal } from "../planner/refusals";
+import type { DatabaseAddress } from "../postgres/connection";
+import { ensureLedger, openAttempt } from "../postgres/ledger";
+import { loadCatalogue } from "../releases/catalogue";
+import type { Catalogue } from "../releases/release";
+import { programVersion } from "../version";
+import { type Attempt, noProgress, PhaseError, withLedger } from "./attempt";
+import { type Observation, observe } from "./observe";
+import { catalogueFolder, goalOf, readAddress, type Site } from "./site";
+
+/** Which database a stack belongs to; a null identifier is one that the role may not read. */
+export interface DatabasePin {
+  readonly systemIdentifier: string | null;
+  readonly database: string;
+}
+
+/** What the operator asks of a site. */
+export interface Request {
+  readonly site: Site;
+  readonly version: string;
+  /** Whether the stack has no state yet. */
+  readonly emptyStack: boolean;
+  /** Secret; empty when `.env` says where the database is. */
+  readonly databaseUrl: string;
+}
+
+/** One look at the world, and what the planner made of it. */
+export interface Look {
+  readonly address: DatabaseAddress;
+  readonly catalogue: Catalogue;
+  readonly observation: Observation;
+  readonly outcome: Outcome;
+}
+
+/** Looks at the installation and plans; touches nothing. */
+export async function look({ site, version, emptyStack, databaseUrl }: Request): Promise<Look> {
+  const catalogue = await loadCatalogue(catalogueFolder(site));
+  const address = await readAddress(site, databaseUrl);
+  const observation = await observe(site, { address, catalogue, version });
+  const outcome = makePlan(observation.world, goalOf(site, version, emptyStack), catalogue);
+  return { address, catalogue, observation, outcome };
+}
+
+/** The pin of the database that was looked at. */
+export function pinOf({ database }: Observation): DatabasePin {
+  return { systemIdentifier: database.systemIdentifier, database: database.database };
+}
+
+/** Why this is not the database that the stack belongs to; empty when it is. */
+export function judgePin(pin: DatabasePin, observation: Observation): Refusal[] {
+  const now = pinOf(observation);
+  const same = now.database === pin.database && (now.systemIdentifier ?? pin.systemIdentifier) === (pin.systemIdentifier ?? now.systemIdentifier);
+  if (same) return [];
+  const describe = ({ database, systemIdentifier }: DatabasePin) => `'${database}' of cluster ${systemIdentifier ?? "unknown"}`;
+  return [
+    {
+      path: "database",
+      text:
+        `this stack belongs to database ${describe(pin)}, but the settings lead to ${describe(now)}. Correct the settings; ` +
+        `for another installation make another stack: octollm stack init <name>`,
+    },
+  ];
+}
+
+/** The plan of a look. @throws PhaseError that lists every refusal */
+export function plannedBy({ outcome }: Look): Plan {
+  if (outcome.kind === "plan") return outcome.plan;
+  throw new PhaseError(describeRefusals(outcome.reasons));
+}
+
+/** Refusals as text, a line each. */
+export function describeRefusals(reasons: readonly Refusal[]): string {
+  return reasons.map(({ path, text }) => `${path}: ${text}`).join("\n");
+}
+
+/**
+ * Opens an attempt in the ledger; the caller holds the upgrade lock.
+ *
+ * @throws PhaseError when a gate is closed or nothing can be planned; nothing was touched then
+ */
+export async function begin(request: Request, stack: string, accepted: Acceptances): Promise<Attempt> {
+  const seen = await look(request);
+  const plan = plannedBy(seen);
+  const gates = closedGates(plan, accepted, seen.observation.world.openAttempt);
+  if (gates.length > 0)
+    throw new PhaseError(`The upgrade was not started, nothing was touched. Still to be accepted:\n${describeRefusals(gates)}`);
+  const { address, catalogue } = seen;
+  const number = await withLedger({ address }, async (client) => {
+    await ensureLedger(client);
+    return openAttempt(client, {
+      stack,
+      host: hostname(),
+      pid: process.pid,
+      programVersion,
+      planId: plan.id,
+      reviewedPlan: accepted.reviewedPlan || null,
+      fromVersion: plan.from,
+      toVersion: plan.to,
+      direction: plan.direction,
+      expected: plan.attempt,
+    });
+  });
+  return { number, plan, site: request.site, address, catalogue, progress: noProgress() };
+}

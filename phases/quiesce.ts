@@ -1,0 +1,63 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { withClient } from "../postgres/connection";
+import { type ForeignSession, foreignSessions, terminateSessions } from "../postgres/sessions";
+import { logOffset } from "../runtimes/log-scan";
+import { processRuntime } from "../runtimes/process";
+import { type Activity, type Attempt, PhaseError } from "./attempt";
+import { serviceSpecs } from "./site";
+
+/**
+ * Stops services in the given order, then waits until no other client is connected to the database.
+ *
+ * @param services - names, in stopping order; none means that nothing is stopped and nobody waited for
+ * @throws ServiceError when a service does not stop, PhaseError that names the clients that stay
+ */
+export async function quiesce(attempt: Attempt, services: readonly string[], activity: Activity): Promise<void> {
+  if (services.length === 0) return;
+  const runtime = processRuntime;
+  const specs = await serviceSpecs(attempt.site, attempt.plan.from);
+  attempt.progress.touched = true;
+  attempt.progress.stoppedAt ??= Date.now();
+  for (const name of services) {
+    const spec = specs.find((candidate) => candidate.name === name);
+    if (!spec) continue;
+    activity.progress(`stopping ${name}`);
+    await runtime.stop(spec, activity);
+  }
+  attempt.progress.logOffsets = Object.fromEntries(specs.map((spec) => [spec.name, logOffset(spec.log)]));
+  await waitForClients(attempt, activity);
+}
+
+async function waitForClients({ address, site }: Attempt, { signal, progress }: Activity): Promise<void> {
+  const deadline = Date.now() + site.quiesce.timeout * 1000;
+  await withClient(address, { name: "quiesce" }, async (client) => {
+    for (;;) {
+      const sessions = await foreignSessions(client);
+      if (sessions.length === 0) return;
+      signal.throwIfAborted();
+      if (site.quiesce.terminate) {
+        progress(`ending ${sessions.length} sessions of other clients, as quiesce.terminate says`);
+        await terminateSessions(client, sessions.map((session) => session.pid));
+      } else if (Date.now() > deadline) {
+        throw clientsStay(sessions, site.quiesce.timeout);
+      }
+      progress(`waiting for ${sessions.length} other clients of the database: ${describe(sessions[0])}`);
+      await sleep(500, undefined, { signal });
+    }
+  });
+}
+
+function describe(session: ForeignSession | undefined): string {
+  if (!session) return "none";
+  const { pid, user, application, clientAddress, state, since } = session;
+  return `${application === "" ? "unnamed client" : `'${application}'`} of ${user} from ${clientAddress}, server process ${pid}, ${state}, since ${since}`;
+}
+
+function clientsStay(sessions: readonly ForeignSession[], timeout: number): PhaseError {
+  return new PhaseError(
+    `After ${timeout} s other clients are still connected to the database, and what they write now could be lost:\n` +
+      sessions.map((session) => `  ${describe(session)}\n`).join("") +
+      "Stop them, or let this program end their sessions: octollm config set --path quiesce.terminate true",
+  );
+}

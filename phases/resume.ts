@@ -1,0 +1,22 @@
+import { processRuntime } from "../runtimes/process";
+import type { Activity, Attempt } from "./attempt";
+import { serviceSpecs } from "./site";
+
+/**
+ * Makes sure that every service serves a release, in starting order: those that do are left alone, the others are
+ * started and waited for.
+ *
+ * @throws ServiceError of the first service that does not become healthy
+ */
+export async function resume(attempt: Attempt, release: string, activity: Activity): Promise<void> {
+  const runtime = processRuntime;
+  for (const spec of await serviceSpecs(attempt.site, release)) {
+    const state = await runtime.inspect(spec);
+    if (!state.healthy || state.release !== release) {
+      attempt.progress.touched = true;
+      activity.progress(`waiting for ${spec.name} ${release} to answer ${spec.health}`);
+    }
+    await runtime.start(spec, activity);
+  }
+  attempt.progress.servingAt = Date.now();
+}

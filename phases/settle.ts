@@ -1,0 +1,82 @@
+import { makePlan } from "../planner/make-plan";
+import type { Plan } from "../planner/plan";
+import { closeAttempt } from "../postgres/ledger";
+import { type Activity, type Attempt, withLedger } from "./attempt";
+import { backUp } from "./backup";
+import { changeEnvironmentFile } from "./environment";
+import { migrate } from "./migrate";
+import { observe } from "./observe";
+import { quiesce } from "./quiesce";
+import { resume } from "./resume";
+import { goalOf } from "./site";
+
+/**
+ * After a failure: brings the old release back where that loses nothing, closes the attempt, and tells how things stand.
+ *
+ * @param attempt - the attempt that failed
+ * @param failure - what its operator is told; goes into the ledger
+ * @returns text: what runs, which revision, which backup, and the next command
+ */
+export async function settle(attempt: Attempt, failure: string, activity: Activity): Promise<string> {
+  const undone = await undo(attempt, activity);
+  const state = await describeState(attempt).catch((error: unknown) => `How things stand could not be read: ${text(error)}`);
+  await withLedger(attempt, (client) =>
+    closeAttempt(client, { attempt: attempt.number, status: "failed", error: failure }),
+  ).catch(() => undefined);
+  return [undone, state, ...nextCommands(attempt)].join("\n");
+}
+
+async function undo(attempt: Attempt, activity: Activity): Promise<string> {
+  const { plan, site, progress } = attempt;
+  if (!progress.touched) return "Nothing was touched.";
+  if (site.onFailure === "leave") return "Nothing was undone, as onFailure says.";
+  try {
+    const way = await planBack(attempt);
+    if (typeof way === "string") return way;
+    activity.progress(`going back to OctoLLM ${plan.from}`);
+    await execute({ ...attempt, plan: way }, activity);
+    return `It was undone: OctoLLM ${plan.from} serves again.`;
+  } catch (error) {
+    return `It could not be undone: ${text(error)}`;
+  }
+}
+
+/** The plan back to the release before, or why there is none that loses nothing. */
+async function planBack({ site, address, catalogue, plan }: Attempt): Promise<Plan | string> {
+  const { world } = await observe(site, { address, catalogue, version: plan.from });
+  const outcome = makePlan(world, goalOf(site, plan.from, false), catalogue);
+  if (outcome.kind === "refused") return `It was not undone: ${outcome.reasons.map((reason) => reason.text).join("; ")}`;
+  if (outcome.plan.loss.id !== null) return `It was not undone, because that loses data: ${outcome.plan.loss.kinds.join("; ")}`;
+  return outcome.plan;
+}
+
+async function execute(attempt: Attempt, activity: Activity): Promise<void> {
+  const { plan } = attempt;
+  const steps = [...plan.revisions.pre, ...plan.revisions.post];
+  await quiesce(attempt, plan.stops.services, activity);
+  // The new release may have served and written: what is undone now has to be in a backup first.
+  if (steps.length > 0) await backUp(attempt, activity);
+  await migrate(attempt, steps, activity);
+  await changeEnvironmentFile(attempt, plan.environment);
+  await resume(attempt, plan.from, activity);
+}
+
+async function describeState({ site, address, catalogue, plan, progress }: Attempt): Promise<string> {
+  const { world } = await observe(site, { address, catalogue, version: plan.from });
+  const services = world.services.map(({ name, running, release }) => `${name} ${running ? (release ?? "runs") : "stopped"}`);
+  const backup = progress.backup ? `backup ${progress.backup.path}` : "no backup was made";
+  return `Now: ${services.join(", ")}; database '${world.database}' at revision ${world.revisions.join(", ")}; ${backup}.`;
+}
+
+function nextCommands({ plan }: Attempt): string[] {
+  return [
+    "Next, once the cause is removed:",
+    "  npx octollm up",
+    `or stay with OctoLLM ${plan.from}:`,
+    `  npx octollm config set version ${plan.from} && npx octollm up`,
+  ];
+}
+
+function text(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

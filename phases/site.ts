@@ -1,0 +1,117 @@
+import { isAbsolute, join, resolve } from "node:path";
+
+import { databaseAddress } from "../environment/database-address";
+import { type DotenvFile, expandedValues } from "../environment/dotenv-file";
+import { readDotenv } from "../environment/write";
+import type { Goal } from "../planner/world";
+import { type DatabaseAddress, parseDatabaseUrl } from "../postgres/connection";
+import { ownCatalogue } from "../releases/catalogue";
+import type { ServiceSpec } from "../runtimes/runtime";
+
+/** One service as the settings describe it; times in seconds. */
+export interface ServiceSettings {
+  readonly name: string;
+  /** Shell command in which `{version}` stands for the release. */
+  readonly command: string;
+  readonly directory: string;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly port: number;
+  readonly health: string;
+  readonly log: string;
+  readonly startTimeout: number;
+  readonly stopTimeout: number;
+}
+
+/** An installation as the settings describe it: everything that the phases need, no secrets. Times in seconds. */
+export interface Site {
+  /** Relative to the folder of Pulumi.yaml; the other paths are relative to this one. */
+  readonly installation: string;
+  readonly environmentFile: string;
+  readonly configFolder: string;
+  /** Folder of releases; empty for this program's own. */
+  readonly catalogue: string;
+  readonly database: { readonly key: string; readonly host: string; readonly port: number };
+  readonly services: readonly ServiceSettings[];
+  readonly backup: { readonly folder: string; readonly jobs: number };
+  readonly quiesce: { readonly timeout: number; readonly terminate: boolean };
+  readonly migration: { readonly lockTimeout: number; readonly retries: number; readonly concurrentlyTimeout: number };
+  readonly verification: { readonly logAllow: readonly string[] };
+  readonly preview: { readonly budget: number };
+  readonly onFailure: "restart" | "leave";
+}
+
+/** A path of the installation, made absolute. */
+export function sitePath(site: Site, path: string): string {
+  return isAbsolute(path) ? path : resolve(site.installation, path);
+}
+
+/** The folder of the releases. */
+export function catalogueFolder(site: Site): string {
+  return site.catalogue === "" ? ownCatalogue : resolve(site.catalogue);
+}
+
+/** The folder in which this program keeps its own records of an installation. */
+export function recordFolder(site: Site): string {
+  return join(resolve(site.installation), ".octollm");
+}
+
+/** The operator's `.env` as it is, with the SHA-256 of its bytes. */
+export async function readEnvironment(site: Site): Promise<{ readonly file: DotenvFile; readonly sha256: string }> {
+  return readDotenv(sitePath(site, site.environmentFile));
+}
+
+/**
+ * Where the database is: `databaseUrl` when it is set, else what the installation's own `.env` says at this moment.
+ *
+ * @param databaseUrl - the secret setting; empty when `.env` is to be read
+ */
+export async function readAddress(site: Site, databaseUrl: string): Promise<DatabaseAddress> {
+  if (databaseUrl !== "") return parseDatabaseUrl(databaseUrl);
+  const { key, host, port } = site.database;
+  const { file } = await readEnvironment(site);
+  return databaseAddress(file, { key, ...(host === "" ? {} : { host }), ...(port === 0 ? {} : { port }) });
+}
+
+/** What the planner needs to know of the settings. */
+export function goalOf(site: Site, version: string, emptyStack: boolean): Goal {
+  return {
+    version,
+    emptyStack,
+    environmentFile: site.environmentFile,
+    configFolder: site.configFolder,
+    backupFolder: site.backup.folder,
+    backupJobs: site.backup.jobs,
+    services: site.services,
+  };
+}
+
+/**
+ * The services of a release as their driver wants them, in starting order; they get the variables of `.env`.
+ *
+ * @param release - version that is to serve
+ */
+export async function serviceSpecs(site: Site, release: string): Promise<ServiceSpec[]> {
+  const variables = expandedValues((await readEnvironment(site)).file);
+  return site.services.map((service) => serviceSpec(site, service, { release, variables }));
+}
+
+function serviceSpec(
+  site: Site,
+  service: ServiceSettings,
+  { release, variables }: { release: string; variables: Record<string, string> },
+): ServiceSpec {
+  const filled = (text: string) => text.replaceAll("{version}", release);
+  return {
+    name: service.name,
+    command: filled(service.command),
+    directory: sitePath(site, filled(service.directory)),
+    environment: { ...variables, ...service.environment },
+    port: service.port,
+    health: service.health,
+    log: sitePath(site, service.log),
+    release,
+    stateFolder: join(recordFolder(site), "services"),
+    startTimeoutSeconds: service.startTimeout,
+    stopTimeoutSeconds: service.stopTimeout,
+  };
+}

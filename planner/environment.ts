@@ -1,0 +1,52 @@
+import { applyRelease, undoRelease } from "../environment/changes";
+import { describeEdits } from "../environment/describe";
+import type { DotenvFile } from "../environment/dotenv-file";
+import type { Catalogue, Release } from "../releases/release";
+import { compareVersions } from "../releases/version";
+import { releasesBetween } from "./chain";
+import type { EnvironmentPlan } from "./plan";
+
+/** How `.env` comes out, with the releases that had anything to change in it. */
+export interface EnvironmentResult {
+  readonly file: DotenvFile;
+  readonly undo: readonly string[];
+  readonly apply: readonly string[];
+  readonly lines: readonly string[];
+}
+
+/**
+ * Takes back what the releases of `undo` had changed in an `.env`, then makes the changes of those of `apply`.
+ *
+ * @param original - the file as it is
+ */
+export function changeEnvironment(
+  original: DotenvFile,
+  undo: readonly Release[],
+  apply: readonly Release[],
+): EnvironmentResult {
+  let file = original;
+  const lines: string[] = [];
+  const touched = (release: Release, change: typeof applyRelease): string[] => {
+    const result = change(file, { version: release.version, changes: release.environment });
+    file = result.file;
+    lines.push(...describeEdits(result.edits));
+    return result.edits.length > 0 ? [release.version] : [];
+  };
+  const undone = undo.flatMap((release) => touched(release, undoRelease));
+  const applied = apply.flatMap((release) => touched(release, applyRelease));
+  return { file, undo: undone, apply: applied, lines };
+}
+
+interface Way {
+  readonly from: Release;
+  readonly to: Release;
+  readonly catalogue: Catalogue;
+}
+
+/** The lines that change on the way: what newer releases than `to` left is taken back, what is missing is added. */
+export function planEnvironment(file: DotenvFile, path: string, { from, to, catalogue }: Way): EnvironmentPlan {
+  const newer = catalogue.releases.filter(({ version }) => compareVersions(version, to.version) > 0).toReversed();
+  const passed = releasesBetween(catalogue, from.version, to.version);
+  const { undo, apply, lines } = changeEnvironment(file, newer, passed);
+  return { file: path, undo, apply, lines };
+}

@@ -1,0 +1,131 @@
+import { createHash } from "node:crypto";
+
+import type { Catalogue, Release } from "../releases/release";
+import { compareVersions } from "../releases/version";
+import { findRelease, releasesBetween } from "./chain";
+import { planChecks } from "./checks";
+import { planEnvironment } from "./environment";
+import type { BackupPlan, DeployPlan, Direction, LossPlan, Plan } from "./plan";
+import { refusals, type Refusal } from "./refusals";
+import { chooseRevisions, type RevisionChoice } from "./revisions";
+import { planStops } from "./stops";
+import { planWayBack } from "./way-back";
+import type { Goal, World } from "./world";
+
+/** What the planner answers: a plan and whether there is anything to do in it, or every reason why there is none. */
+export type Outcome =
+  | { readonly kind: "plan"; readonly plan: Plan; readonly settled: boolean }
+  | { readonly kind: "refused"; readonly reasons: readonly Refusal[] };
+
+/**
+ * World and goal to plan: pure, total and deterministic.
+ *
+ * @param world - what the installation is like
+ * @param goal - what the operator asks for
+ * @param catalogue - all releases and their chain of revisions
+ */
+export function makePlan(world: World, goal: Goal, catalogue: Catalogue): Outcome {
+  const reasons = refusals(world, goal, catalogue);
+  const to = findRelease(catalogue, goal.version);
+  const from = world.release === null ? undefined : findRelease(catalogue, world.release);
+  if (reasons.length > 0 || !to || !from) return { kind: "refused", reasons };
+  const choice = chooseRevisions(world.revisions[0] ?? null, to, catalogue);
+  if (choice.kind === "refused") return { kind: "refused", reasons: [choice.reason] };
+
+  const plan = assemble({ world, goal, catalogue, from, to, choice });
+  return { kind: "plan", plan, settled: isSettled(plan, world) };
+}
+
+interface Situation {
+  readonly world: World;
+  readonly goal: Goal;
+  readonly catalogue: Catalogue;
+  readonly from: Release;
+  readonly to: Release;
+  readonly choice: RevisionChoice;
+}
+
+function assemble({ world, goal, catalogue, from, to, choice }: Situation): Plan {
+  const direction = goal.emptyStack ? "adopt" : findDirection(from, to, choice);
+  const steps = [...choice.pre, ...choice.post];
+  const environment = planEnvironment(world.environment, goal.environmentFile, { from, to, catalogue });
+  const stops = planStops({ steps: choice.pre, goal, from, catalogue });
+  const writes = steps.length > 0 || environment.lines.length > 0;
+  const content: Omit<Plan, "id" | "attempt"> = {
+    from: from.version,
+    to: to.version,
+    direction,
+    path: describePath(from, to, catalogue),
+    breaks: direction === "up" ? describeBreaks(from, to, catalogue) : [],
+    stops,
+    backup: planBackup(world, goal, writes),
+    revisions: { pre: choice.pre, post: choice.post },
+    environment,
+    deploy: planDeploy(goal, from, to),
+    checks: planChecks({ goal, to, catalogue, direction, revision: choice.revision, stopped: stops.services.length > 0 }),
+    rollback: planWayBack({ direction, from, to, steps, catalogue }),
+    loss: planLoss(direction, to, choice),
+  };
+  return { id: hash(content, 12), attempt: world.nextAttempt, ...content };
+}
+
+/** The database decides; where it is already right, the versions do. */
+function findDirection(from: Release, to: Release, choice: RevisionChoice): Direction {
+  const [first] = [...choice.pre, ...choice.post];
+  if (first) return first.direction;
+  const order = compareVersions(to.version, from.version);
+  return order > 0 ? "up" : order < 0 ? "down" : "none";
+}
+
+function describePath(from: Release, to: Release, catalogue: Catalogue): string[] {
+  if (compareVersions(to.version, from.version) >= 0)
+    return releasesBetween(catalogue, from.version, to.version).map(({ version, type }) => `${version} ${type}`);
+  const passed = releasesBetween(catalogue, to.version, from.version).slice(0, -1);
+  return [...passed.toReversed(), to].map(({ version }) => `${version} back`);
+}
+
+function describeBreaks(from: Release, to: Release, catalogue: Catalogue): string[] {
+  return releasesBetween(catalogue, from.version, to.version).flatMap((release) =>
+    release.api.filter((change) => change.breaking).map((change) => `${release.version}: ${change.text}`),
+  );
+}
+
+function planBackup(world: World, goal: Goal, required: boolean): BackupPlan {
+  if (!required) return { required, contents: [] };
+  return {
+    required,
+    contents: [
+      `database ${world.database}: pg_dump in directory format, ${goal.backupJobs} jobs, one snapshot, exact row counts`,
+      `${goal.environmentFile}, byte for byte`,
+      `${goal.configFolder}, as an archive`,
+      `into ${goal.backupFolder}, with the SHA-256 of every file`,
+    ],
+  };
+}
+
+function planDeploy(goal: Goal, from: Release, to: Release): DeployPlan {
+  const change = from.version === to.version ? to.version : `${from.version} -> ${to.version}`;
+  return { release: to.version, services: goal.services.map(({ name }) => `${name}: ${change}`) };
+}
+
+function planLoss(direction: Direction, to: Release, choice: RevisionChoice): LossPlan {
+  if (choice.loses.length === 0) return { id: null, kinds: [] };
+  return { id: hash([direction, to.version, choice.loses], 8), kinds: choice.loses };
+}
+
+function hash(value: unknown, digits: number): string {
+  return createHash("sha256").update(JSON.stringify(value)).digest("hex").slice(0, digits);
+}
+
+/** Whether the world already is as the goal wants it. */
+function isSettled(plan: Plan, world: World): boolean {
+  return (
+    plan.from === plan.to &&
+    plan.direction !== "adopt" &&
+    plan.revisions.pre.length + plan.revisions.post.length === 0 &&
+    plan.environment.lines.length === 0 &&
+    world.openAttempt === null &&
+    world.services.every((service) => service.current)
+  );
+}
+

@@ -1,0 +1,149 @@
+import type { Catalogue } from "../releases/release";
+import { compareVersions } from "../releases/version";
+import { findRelease, headIndex, releasesBetween, revisionIndex } from "./chain";
+import type { Goal, World } from "./world";
+
+/** A reason why nothing can be planned, with the setting or the fact to look at. */
+export interface Refusal {
+  readonly path: string;
+  readonly text: string;
+}
+
+/** Every reason, found at once, why this goal cannot be planned from this world. */
+export function refusals(world: World, goal: Goal, catalogue: Catalogue): Refusal[] {
+  return [
+    ...judgeVersion(goal, catalogue),
+    ...judgeRevision(world, catalogue),
+    ...judgeRelease(world, goal, catalogue),
+    ...judgeStops(world, goal, catalogue),
+    ...judgeChecksums(world, catalogue),
+  ];
+}
+
+function versions(catalogue: Catalogue): string {
+  return catalogue.releases.map((release) => release.version).join(", ");
+}
+
+function judgeVersion(goal: Goal, catalogue: Catalogue): Refusal[] {
+  if (findRelease(catalogue, goal.version)) return [];
+  return [
+    { path: "octollm:version", text: `there is no release '${goal.version}'; the catalogue has ${versions(catalogue)}` },
+  ];
+}
+
+function judgeRevision(world: World, catalogue: Catalogue): Refusal[] {
+  const { revisions } = world;
+  const path = "alembic_version";
+  if (revisions.length > 1)
+    return [
+      {
+        path,
+        text:
+          `database '${world.database}' has ${revisions.length} heads (${revisions.join(", ")}): this chain has one. ` +
+          `Merge them with Alembic first, or stamp the right one: alembic stamp --purge <revision>`,
+      },
+    ];
+  const [revision] = revisions;
+  if (revision === undefined)
+    return [
+      {
+        path,
+        text:
+          `database '${world.database}' has no revision in alembic_version, so there is no OctoLLM to adopt. ` +
+          `If its schema is that of a release, stamp it: alembic stamp <revision>`,
+      },
+    ];
+  if (revisionIndex(catalogue, revision) !== undefined) return [];
+  return [
+    {
+      path,
+      text:
+        `database '${world.database}' is at revision '${revision}', which is in no release of the catalogue ` +
+        `(${versions(catalogue)}): it is newer than this program, or not an OctoLLM. Use a newer version of the program.`,
+    },
+  ];
+}
+
+function judgeRelease(world: World, goal: Goal, catalogue: Catalogue): Refusal[] {
+  const revision = world.revisions[0];
+  if (world.release === null)
+    return [
+      {
+        path: "services",
+        text:
+          `no running service says its release, and revision '${revision ?? "none"}' does not belong to one release only. ` +
+          `Start the installed release, then run this again`,
+      },
+    ];
+  if (!findRelease(catalogue, world.release))
+    return [
+      { path: "services", text: `the installed release '${world.release}' is not in the catalogue (${versions(catalogue)})` },
+    ];
+  if (!goal.emptyStack) return [];
+  return judgeAdoption(world, goal, catalogue, world.release);
+}
+
+/** An empty stack takes over what runs, as it is: a new stack must not be the one that stops and migrates. */
+function judgeAdoption(world: World, goal: Goal, catalogue: Catalogue, running: string): Refusal[] {
+  if (goal.version !== running)
+    return [
+      {
+        path: "octollm:version",
+        text:
+          `OctoLLM ${running} runs, and this stack has not adopted it yet. First:\n` +
+          `  octollm config set version ${running} && octollm up\nthen:\n` +
+          `  octollm config set version ${goal.version} && octollm up`,
+      },
+    ];
+  const down = world.services.filter((service) => !service.current);
+  if (down.length > 0)
+    return down.map(({ name, running: runs, release }) => ({
+      path: `octollm:services.${name}`,
+      text:
+        `${runs ? `answers as '${release ?? "unknown"}', not ${running}` : "does not run"}, and only what runs can be ` +
+        `adopted: start it first, or correct its port and health path`,
+    }));
+  const head = catalogue.chain[headIndex(catalogue, running)]?.revision;
+  const [revision] = world.revisions;
+  if (revision !== undefined && revisionIndex(catalogue, revision) !== undefined && revision !== head)
+    return [
+      {
+        path: "alembic_version",
+        text:
+          `OctoLLM ${running} belongs to revision '${head}', but the database is at '${revision}'. Bring the two together ` +
+          `with Alembic first: an adoption changes nothing`,
+      },
+    ];
+  return [];
+}
+
+function judgeStops(world: World, goal: Goal, catalogue: Catalogue): Refusal[] {
+  if (world.release === null || compareVersions(goal.version, world.release) <= 0) return [];
+  const stop = releasesBetween(catalogue, world.release, goal.version)
+    .slice(0, -1)
+    .find((release) => release.requiredStop);
+  if (!stop) return [];
+  return [
+    {
+      path: "octollm:version",
+      text:
+        `the way from ${world.release} to ${goal.version} must stop at ${stop.version}: set version ${stop.version}, run ` +
+        `up, let it work, then set ${goal.version}`,
+    },
+  ];
+}
+
+function judgeChecksums(world: World, catalogue: Catalogue): Refusal[] {
+  return world.applied.flatMap(({ revision, checksum }) => {
+    const known = catalogue.chain.find((migration) => migration.revision === revision);
+    if (!known || known.checksum === checksum) return [];
+    return [
+      {
+        path: known.file,
+        text:
+          `revision '${revision}' was applied from a file with SHA-256 ${checksum.slice(0, 12)}, and the file now has ` +
+          `${known.checksum.slice(0, 12)}. An applied migration must not be edited: bring the old file back`,
+      },
+    ];
+  });
+}

@@ -1,0 +1,44 @@
+import type { Catalogue, Migration, Release } from "../releases/release";
+import { isLossless, toleratesRevisions } from "./chain";
+import type { Direction, RevisionStep, RollbackPlan } from "./plan";
+import { describeLosses } from "./revisions";
+
+interface Situation {
+  readonly direction: Direction;
+  readonly from: Release;
+  readonly to: Release;
+  readonly steps: readonly RevisionStep[];
+  readonly catalogue: Catalogue;
+}
+
+/** How this plan is undone once it is done: shown before it starts. */
+export function planWayBack({ direction, from, to, steps, catalogue }: Situation): RollbackPlan {
+  const command = `octollm config set version ${from.version} && octollm up`;
+  if (direction === "adopt" || (direction === "none" && steps.length === 0))
+    return { class: "nothing-to-undo", steps: ["nothing but this stack's state is new"], loses: [] };
+  if (direction === "down")
+    return { class: "upgrade-again", steps: [command, ...steps.map(({ revision }) => `applies ${revision} again`)], loses: [] };
+  const revisions = new Set(steps.map((step) => step.revision));
+  const applied = catalogue.chain.filter(({ revision }) => revisions.has(revision));
+  return wayBackFrom(applied, { command, from, to });
+}
+
+function wayBackFrom(applied: readonly Migration[], names: { command: string; from: Release; to: Release }): RollbackPlan {
+  const { command, from, to } = names;
+  const services = `starts OctoLLM ${from.version} again, with the old lines of .env`;
+  const downs = applied.toReversed().map(({ revision, downClass }) => {
+    return `undoes ${revision}${downClass === "kept" ? ", keeping what its down cannot express" : ""}`;
+  });
+  if (applied.length > 0 && applied.every(isLossless))
+    return { class: "schema-down", steps: [command, ...downs, services], loses: [] };
+  if (toleratesRevisions(from, applied))
+    return { class: "image-only", steps: [command, services, "leaves the schema as it is"], loses: [] };
+  const loses = describeLosses(applied);
+  if (applied.every((migration) => migration.down !== null))
+    return { class: "lossy-schema-down", steps: [command, "needs acceptLoss", ...downs, services], loses };
+  return {
+    class: "restore",
+    steps: ["restore the backup by hand: pg_restore of its 'database' folder", services],
+    loses: [...loses, `everything written since the backup, once OctoLLM ${to.version} serves`],
+  };
+}

@@ -1,0 +1,38 @@
+import * as grpc from "@grpc/grpc-js";
+import { type IResourceProviderServer, ResourceProviderService } from "@pulumi/pulumi/proto/provider_grpc_pb";
+
+import { Engine } from "./engine";
+import { UpgradeService } from "./service";
+import { Session } from "./session";
+
+const maximumMessageBytes = 400 * 1024 * 1024;
+
+/** Serves the provider until the engine is gone: its end of our standard input closes with it, whatever ended it. */
+function main(engineAddress: string): void {
+  const session = new Session();
+  const server = new grpc.Server({ "grpc.max_receive_message_length": maximumMessageBytes });
+  const service = new UpgradeService(session, new Engine(engineAddress));
+  server.addService(ResourceProviderService, service.methods() as IResourceProviderServer);
+  server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, port) => {
+    if (error) throw error;
+    // The engine reads the port from the first line.
+    process.stdout.write(`${port}\n`);
+  });
+  process.stdin.resume();
+  process.stdin.once("end", () => void end(session));
+  // The engine interrupts its plugins' process group; it is Cancel and the end of standard input that count.
+  process.on("SIGINT", () => undefined);
+}
+
+async function end(session: Session): Promise<void> {
+  session.cancel("The engine is gone.");
+  await session.release();
+  process.exit(0);
+}
+
+const [engineAddress] = process.argv.slice(2).filter((argument) => !argument.startsWith("-"));
+if (engineAddress === undefined) {
+  process.stderr.write("This is a Pulumi resource provider; an engine starts it: octollm preview\n");
+  process.exit(1);
+}
+main(engineAddress);

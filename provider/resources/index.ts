@@ -1,0 +1,18 @@
+import { phaseHandler } from "./phase";
+import * as phases from "./phases";
+import { preflightHandler } from "./preflight";
+import type { ResourceHandler } from "./resource";
+
+/** Every resource type of this provider. */
+export function resourceHandlers(): Readonly<Record<string, ResourceHandler>> {
+  return {
+    "upgrade:index:Preflight": preflightHandler(),
+    "upgrade:index:Quiesce": phaseHandler(phases.quiesceWork),
+    "upgrade:index:Backup": phaseHandler(phases.backupWork),
+    "upgrade:index:SchemaMigration": phaseHandler(phases.migrationWork),
+    "upgrade:index:Environment": phaseHandler(phases.environmentWork),
+    "upgrade:index:Resume": phaseHandler(phases.resumeWork),
+    "upgrade:index:Verification": phaseHandler(phases.verificationWork),
+    "upgrade:index:Completion": phaseHandler(phases.completionWork),
+  };
+}

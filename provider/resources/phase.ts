@@ -1,0 +1,44 @@
+import { type Activity, type Attempt, inLedger } from "../../phases/attempt";
+import { settle } from "../../phases/settle";
+import type { Properties } from "../codec";
+import { changesBetween } from "../diff";
+import { type Call, PartialFailure, type ResourceHandler } from "./resource";
+
+/** What one phase does, given its slice of the plan. */
+export interface PhaseWork {
+  /** Name in the ledger and in messages. */
+  readonly name: string;
+  /** @returns the outputs besides the inputs */
+  run(attempt: Attempt, inputs: Properties, activity: Activity): Promise<Properties>;
+  /** Outputs of a run that failed half-way, if there is anything to tell; null when the resource stays as it was. */
+  partialOutputs?(error: unknown): Properties | null;
+}
+
+/**
+ * A phase: changes when its slice of the plan does, and works only within the attempt that Preflight has opened in this
+ * run. When it fails, the old release is brought back where that loses nothing.
+ */
+export function phaseHandler(work: PhaseWork): ResourceHandler {
+  return {
+    check: (_call, inputs) => Promise.resolve({ inputs, faults: [] }),
+    diff: (_call, inputs, old) => Promise.resolve(changesBetween(old, inputs)),
+    apply: async (call, { inputs, preview }) => (preview ? inputs : { ...inputs, ...(await run(call, work, inputs)) }),
+    forget: () => Promise.resolve(),
+  };
+}
+
+async function run(call: Call, work: PhaseWork, inputs: Properties): Promise<Properties> {
+  const { session, log } = call;
+  const attempt = session.attempt(Number(inputs.attempt));
+  const progress = (line: string) => log.progress(line);
+  try {
+    session.signal.throwIfAborted();
+    return await inLedger(attempt, work.name, () => work.run(attempt, inputs, { signal: session.signal, progress }));
+  } catch (error) {
+    session.close();
+    const failure = `${work.name} failed: ${error instanceof Error ? error.message : String(error)}`;
+    const text = `${failure}\n${await settle(attempt, failure, { signal: session.settlingSignal, progress })}`;
+    const outputs = work.partialOutputs?.(error) ?? null;
+    throw outputs === null ? new Error(text, { cause: error }) : new PartialFailure(text, { ...inputs, ...outputs });
+  }
+}

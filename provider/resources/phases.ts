@@ -1,0 +1,71 @@
+import { backUp } from "../../phases/backup";
+import { complete } from "../../phases/complete";
+import { changeEnvironmentFile } from "../../phases/environment";
+import { migrate } from "../../phases/migrate";
+import { quiesce } from "../../phases/quiesce";
+import { resume } from "../../phases/resume";
+import { verify } from "../../phases/verify";
+import type { CheckPlan, EnvironmentPlan, RevisionStep } from "../../planner/plan";
+import { RevisionError, type RevisionResult } from "../../postgres/runner";
+import type { PhaseWork } from "./phase";
+
+export const quiesceWork: PhaseWork = {
+  name: "Quiesce",
+  run: async (attempt, inputs, activity) => {
+    await quiesce(attempt, inputs.services as string[], activity);
+    return {};
+  },
+};
+
+export const backupWork: PhaseWork = {
+  name: "Backup",
+  run: async (attempt, inputs, activity) => (inputs.required === true ? { ...(await backUp(attempt, activity)) } : {}),
+};
+
+export const migrationWork: PhaseWork = {
+  name: "SchemaMigration",
+  run: async (attempt, inputs, activity) => {
+    return { done: describe(await migrate(attempt, inputs.revisions as RevisionStep[], activity)) };
+  },
+  partialOutputs: (error) =>
+    error instanceof RevisionError && error.results.length > 0 ? { done: describe(error.results) } : null,
+};
+
+function describe(results: readonly RevisionResult[]): string[] {
+  return results.map(({ revision, direction, outcome, milliseconds }) => {
+    return `${direction === "up" ? "+" : "-"}${revision} ${outcome}, ${(milliseconds / 1000).toFixed(1)} s`;
+  });
+}
+
+export const environmentWork: PhaseWork = {
+  name: "Environment",
+  run: async (attempt, inputs) => {
+    await changeEnvironmentFile(attempt, inputs as unknown as EnvironmentPlan);
+    return {};
+  },
+};
+
+export const resumeWork: PhaseWork = {
+  name: "Resume",
+  run: async (attempt, inputs, activity) => {
+    await resume(attempt, String(inputs.release), activity);
+    const { stoppedAt, servingAt } = attempt.progress;
+    return stoppedAt === null || servingAt === null ? {} : { downtimeSeconds: Math.round((servingAt - stoppedAt) / 100) / 10 };
+  },
+};
+
+export const verificationWork: PhaseWork = {
+  name: "Verification",
+  run: async (attempt, inputs, activity) => {
+    const results = await verify(attempt, inputs as unknown as CheckPlan, activity);
+    return { passed: results.map(({ check, detail }) => `${check}: ${detail}`) };
+  },
+};
+
+export const completionWork: PhaseWork = {
+  name: "Completion",
+  run: async (attempt) => {
+    await complete(attempt);
+    return { backup: attempt.progress.backup?.path ?? null };
+  },
+};

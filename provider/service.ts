@@ -1,0 +1,197 @@
+import * as grpc from "@grpc/grpc-js";
+import type { IResourceProviderServer } from "@pulumi/pulumi/proto/provider_grpc_pb";
+import * as messages from "@pulumi/pulumi/proto/provider_pb";
+import { PluginInfo } from "@pulumi/pulumi/proto/plugin_pb";
+import { Empty } from "google-protobuf/google/protobuf/empty_pb";
+
+import { programVersion } from "../version";
+import { decodeProperties, encodeProperties } from "./codec";
+import type { Change } from "./diff";
+import type { Engine } from "./engine";
+import { partialFailureStatus } from "./partial-failure";
+import { resourceHandlers } from "./resources";
+import { type Call, PartialFailure, type ResourceHandler } from "./resources/resource";
+import type { Session } from "./session";
+
+type Handler<Request, Response> = (request: Request) => Promise<Response>;
+
+/** Answers with what the function returns, and turns what it throws into a gRPC status. */
+function unary<Request, Response>(answer: Handler<Request, Response>): grpc.handleUnaryCall<Request, Response> {
+  return (call, callback) => {
+    answer(call.request).then(
+      (response) => callback(null, response),
+      (error: unknown) => callback(statusOf(error)),
+    );
+  };
+}
+
+function statusOf(error: unknown): Partial<grpc.StatusObject> {
+  if (error instanceof PartialFailure) return partialFailureStatus(error);
+  // Any code but UNKNOWN and INTERNAL tells the engine that the state is as it was.
+  return { code: grpc.status.FAILED_PRECONDITION, details: error instanceof Error ? error.message : String(error) };
+}
+
+const changeKinds: Readonly<Record<Change["kind"], messages.PropertyDiff.Kind>> = {
+  add: messages.PropertyDiff.Kind.ADD,
+  delete: messages.PropertyDiff.Kind.DELETE,
+  update: messages.PropertyDiff.Kind.UPDATE,
+};
+
+/**
+ * The resource provider `upgrade`, written against the protocol itself: the SDK's own server drops the preview flag,
+ * detailed diffs, timeouts and logs.
+ */
+export class UpgradeService {
+  readonly #handlers = resourceHandlers();
+  readonly #session: Session;
+  readonly #engine: Engine;
+
+  constructor(session: Session, engine: Engine) {
+    this.#session = session;
+    this.#engine = engine;
+  }
+
+  /** The methods that the engine calls; those that this provider has no use for answer UNIMPLEMENTED. */
+  methods(): Partial<IResourceProviderServer> {
+    return {
+      handshake: unary(() => Promise.resolve(handshake())),
+      checkConfig: unary((request) => Promise.resolve(echo(request))),
+      diffConfig: unary(() => Promise.resolve(new messages.DiffResponse())),
+      configure: unary((request) => Promise.resolve(this.#configure(request))),
+      getPluginInfo: unary(() => Promise.resolve(pluginInfo())),
+      check: unary((request) => this.#check(request)),
+      diff: unary((request) => this.#diff(request)),
+      create: unary((request) => this.#create(request)),
+      update: unary((request) => this.#update(request)),
+      read: unary((request) => Promise.resolve(read(request))),
+      delete: unary((request) => this.#delete(request)),
+      cancel: unary(() => Promise.resolve(this.#cancel())),
+    };
+  }
+
+  #configure(request: messages.ConfigureRequest): messages.ConfigureResponse {
+    const { databaseUrl } = decodeProperties(request.getArgs());
+    this.#session.databaseUrl = typeof databaseUrl === "string" ? databaseUrl : "";
+    const response = new messages.ConfigureResponse();
+    response.setAcceptsecrets(true);
+    response.setAcceptresources(true);
+    response.setSupportspreview(true);
+    return response;
+  }
+
+  #cancel(): Empty {
+    this.#session.cancel("The operation was cancelled.");
+    return new Empty();
+  }
+
+  #route(urn: string): { handler: ResourceHandler; call: Call } {
+    const type = urn.split("::")[2]?.split("$").at(-1) ?? "";
+    const handler = this.#handlers[type];
+    if (!handler) throw new Error(`The provider 'upgrade' has no resource type '${type}'.`);
+    return { handler, call: { urn, session: this.#session, log: this.#engine.logOf(urn) } };
+  }
+
+  async #check(request: messages.CheckRequest): Promise<messages.CheckResponse> {
+    const { handler, call } = this.#route(request.getUrn());
+    const old = decodeProperties(request.getOlds());
+    const inputs = decodeProperties(request.getNews());
+    const checked = await handler.check(call, inputs, Object.keys(old).length > 0 ? old : null);
+    const response = new messages.CheckResponse();
+    response.setInputs(encodeProperties(checked.inputs));
+    response.setFailuresList(
+      checked.faults.map(({ property, reason }) => {
+        const failure = new messages.CheckFailure();
+        failure.setProperty(property);
+        failure.setReason(reason);
+        return failure;
+      }),
+    );
+    return response;
+  }
+
+  async #diff(request: messages.DiffRequest): Promise<messages.DiffResponse> {
+    const { handler, call } = this.#route(request.getUrn());
+    const old = decodeProperties(request.getOldInputs());
+    const changes = await handler.diff(call, decodeProperties(request.getNews()), old);
+    const response = new messages.DiffResponse();
+    const { DIFF_NONE, DIFF_SOME } = messages.DiffResponse.DiffChanges;
+    response.setChanges(changes.length === 0 ? DIFF_NONE : DIFF_SOME);
+    response.setDiffsList([...new Set(changes.map(({ path }) => path.split(/[.[]/)[0] ?? path))]);
+    response.setHasdetaileddiff(true);
+    for (const { path, kind } of changes) {
+      const difference = new messages.PropertyDiff();
+      difference.setKind(changeKinds[kind]);
+      difference.setInputdiff(path !== "plan");
+      response.getDetaileddiffMap().set(path, difference);
+    }
+    return response;
+  }
+
+  async #create(request: messages.CreateRequest): Promise<messages.CreateResponse> {
+    const { handler, call } = this.#route(request.getUrn());
+    const inputs = decodeProperties(request.getProperties());
+    const preview = request.getPreview();
+    const id = request.getName() || (request.getUrn().split("::").at(-1) ?? "");
+    const outputs = await this.#whole(id, handler.apply(call, { old: null, inputs, preview }));
+    const response = new messages.CreateResponse();
+    response.setId(preview ? "" : id);
+    response.setProperties(encodeProperties(outputs));
+    return response;
+  }
+
+  async #update(request: messages.UpdateRequest): Promise<messages.UpdateResponse> {
+    const { handler, call } = this.#route(request.getUrn());
+    const old = decodeProperties(request.getOlds());
+    const inputs = decodeProperties(request.getNews());
+    const outputs = await this.#whole(request.getId(), handler.apply(call, { old, inputs, preview: request.getPreview() }));
+    const response = new messages.UpdateResponse();
+    response.setProperties(encodeProperties(outputs));
+    return response;
+  }
+
+  /** Messages of the work reach the engine before its answer does; a partial failure learns its resource's id. */
+  async #whole<T>(id: string, work: Promise<T>): Promise<T> {
+    try {
+      return await work;
+    } catch (error) {
+      if (error instanceof PartialFailure) error.id = id;
+      throw error;
+    } finally {
+      await this.#engine.flushed();
+    }
+  }
+
+  async #delete(request: messages.DeleteRequest): Promise<Empty> {
+    const { handler, call } = this.#route(request.getUrn());
+    await this.#whole(request.getId(), handler.forget(call, decodeProperties(request.getProperties())));
+    return new Empty();
+  }
+}
+
+function handshake(): messages.ProviderHandshakeResponse {
+  const response = new messages.ProviderHandshakeResponse();
+  response.setAcceptSecrets(true);
+  response.setAcceptResources(true);
+  return response;
+}
+
+function echo(request: messages.CheckRequest): messages.CheckResponse {
+  const response = new messages.CheckResponse();
+  response.setInputs(request.getNews());
+  return response;
+}
+
+/** A database that cannot be reached must never make a resource vanish from the state: what is known is answered. */
+function read(request: messages.ReadRequest): messages.ReadResponse {
+  const response = new messages.ReadResponse();
+  response.setId(request.getId());
+  response.setProperties(request.getProperties());
+  response.setInputs(request.getInputs());
+  return response;
+}
+
+function pluginInfo(): PluginInfo {
+  const info = new PluginInfo();
+  info.setVersion(programVersion);
+  return info;
+}

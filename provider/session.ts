@@ -1,0 +1,66 @@
+import { hostname } from "node:os";
+
+import type { Attempt } from "../phases/attempt";
+import { PhaseError } from "../phases/attempt";
+import { acquireUpgradeLock, type UpgradeLock } from "../postgres/lock";
+import type { DatabaseAddress } from "../postgres/connection";
+
+/**
+ * What one provider process holds: the upgrade lock from the first mutating call to its end, and the attempt that
+ * Preflight opened. A phase without an attempt of this very process is refused, so that targeting, tainting or replacing
+ * a single resource cannot skip a gate.
+ */
+export class Session {
+  readonly #cancel = new AbortController();
+  #lock: UpgradeLock | null = null;
+  #attempt: Attempt | null = null;
+  /** Secret: the URL of the setting `databaseUrl`, empty when `.env` has it. */
+  databaseUrl = "";
+
+  /** Ends all that is under way. */
+  cancel(reason: string): void {
+    this.#cancel.abort(new PhaseError(reason));
+  }
+
+  /** Aborted by a cancellation, or when the lock is lost. */
+  get signal(): AbortSignal {
+    return this.#lock ? AbortSignal.any([this.#cancel.signal, this.#lock.lost]) : this.#cancel.signal;
+  }
+
+  /** Aborted only when the lock is lost: what brings the old release back must outlive a Ctrl-C. */
+  get settlingSignal(): AbortSignal {
+    return this.#lock?.lost ?? new AbortController().signal;
+  }
+
+  /** Takes the lock unless this process holds it already. */
+  async lock(address: DatabaseAddress, stack: string): Promise<void> {
+    this.#lock ??= await acquireUpgradeLock(address, { holder: { stack, host: hostname(), pid: process.pid } });
+  }
+
+  open(attempt: Attempt): void {
+    this.#attempt = attempt;
+  }
+
+  /** Ends the attempt; later phases are refused. */
+  close(): void {
+    this.#attempt = null;
+  }
+
+  /**
+   * The open attempt with that number.
+   *
+   * @throws PhaseError when this run has not opened it
+   */
+  attempt(number: number): Attempt {
+    if (this.#attempt?.number === number) return this.#attempt;
+    throw new PhaseError(
+      `Attempt ${number} is not under way: a phase runs only after Preflight in the same run. Nothing was touched. ` +
+        `Run the whole stack, without --target and --replace: npx octollm up`,
+    );
+  }
+
+  async release(): Promise<void> {
+    await this.#lock?.release();
+    this.#lock = null;
+  }
+}

@@ -1,0 +1,4 @@
+/** Orders versions `major.minor.patch` by number, for `sort`. */
+export function compareVersions(left: string, right: string): number {
+  return left.localeCompare(right, "en", { numeric: true });
+}

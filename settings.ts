@@ -1,0 +1,128 @@
+import { z } from "zod";
+
+import type { Site } from "./phases/site";
+
+const text = z.string().min(1, "must not be empty");
+const port = z.int().min(1).max(65535);
+const seconds = z.int().min(1).max(86_400);
+const version = z.string().regex(/^\d+\.\d+\.\d+$/, "must be a version such as 1.0.0");
+/** Becomes a file's name and part of a command line. */
+const serviceName = z.string().regex(/^[a-z][a-z0-9-]{0,40}$/, "must be lower-case letters, digits and '-'");
+
+const serviceSchema = z.strictObject({
+  name: serviceName,
+  command: text.describe("shell command; '{version}' stands for the release"),
+  directory: text.default(".").describe("working folder, relative to the installation"),
+  environment: z.record(z.string(), z.string()).default({}).describe("on top of the .env"),
+  port,
+  health: z.string().regex(/^\//, "must begin with '/'").describe("path that answers 2xx when the service is well"),
+  log: text.describe("file of its output, relative to the installation"),
+  startTimeout: seconds.default(60),
+  stopTimeout: seconds.default(30),
+});
+
+const schema = z.strictObject({
+  version,
+  target: z.enum(["local", "docker", "kubernetes"]),
+  installation: text.default("."),
+  environmentFile: text.default(".env"),
+  configFolder: text.default("config"),
+  catalogue: z.string().default(""),
+  database: z
+    .strictObject({ key: text.default("DATABASE_URL"), host: z.string().default(""), port: z.int().min(0).max(65535).default(0) })
+    .prefault({}),
+  databaseUrl: z.string().default(""),
+  services: z.array(serviceSchema).default([]),
+  backup: z.strictObject({ folder: text.default("backups"), jobs: z.int().min(1).max(64).default(2) }).prefault({}),
+  quiesce: z.strictObject({ timeout: seconds.default(60), terminate: z.boolean().default(false) }).prefault({}),
+  migration: z
+    .strictObject({ lockTimeout: seconds.default(4), retries: z.int().min(0).max(1000).default(10), concurrentlyTimeout: seconds.default(7200) })
+    .prefault({}),
+  verification: z.strictObject({ logAllow: z.array(z.string()).default([]) }).prefault({}),
+  preview: z.strictObject({ budget: seconds.default(10) }).prefault({}),
+  onFailure: z.enum(["restart", "leave"]).default("restart"),
+  acceptBreaking: z.string().default(""),
+  reviewedPlan: z.string().default(""),
+  acceptLoss: z.string().default(""),
+});
+
+/** Keys whose value Pulumi hands over as JSON. */
+const structured = new Set(["database", "services", "backup", "quiesce", "migration", "verification", "preview"]);
+
+/** What the operator wants, checked and complete. Times are in seconds. `databaseUrl` is a secret. */
+export type Settings = z.output<typeof schema>;
+export type ServiceSettings = Settings["services"][number];
+
+/** The stack's configuration cannot be used. */
+export class SettingsError extends Error {
+  constructor(faults: readonly string[]) {
+    super(
+      `The configuration of this stack cannot be used; nothing was touched.\n${faults.map((fault) => `  ${fault}\n`).join("")}` +
+        `Correct it with 'octollm config set <key> <value>' or in the stack file; Pulumi.yaml describes every key.`,
+    );
+    this.name = "SettingsError";
+  }
+}
+
+/** Every key of the configuration with its default, undefined where there is none. */
+export function settingDefaults(): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(schema.shape).map(([key, field]) => [key, field.safeParse(undefined).data]),
+  );
+}
+
+/**
+ * Turns the configuration of the namespace `octollm` into settings.
+ *
+ * @param raw - values as Pulumi hands them over: text, and JSON for everything that is not a string
+ * @throws SettingsError that lists every fault with its path
+ */
+export function parseSettings(raw: Readonly<Record<string, string>>): Settings {
+  const values = Object.fromEntries(
+    Object.entries(raw).map(([key, value]) => [key, structured.has(key) ? decode(value) : value]),
+  );
+  const result = schema.safeParse(values);
+  const faults = result.success ? judge(result.data) : result.error.issues.flatMap(describe);
+  if (result.success && faults.length === 0) return Object.freeze(result.data);
+  throw new SettingsError(faults);
+}
+
+/** The part of the settings that describes the installation: no goal, no gates, no secrets. */
+export function siteOf(settings: Settings): Site {
+  const { installation, environmentFile, configFolder, catalogue, database, services } = settings;
+  const { backup, quiesce, migration, verification, preview, onFailure } = settings;
+  const files = { installation, environmentFile, configFolder, catalogue };
+  return { ...files, database, services, backup, quiesce, migration, verification, preview, onFailure };
+}
+
+function decode(value: string): unknown {
+  try {
+    return JSON.parse(value) as unknown;
+  } catch {
+    return value;
+  }
+}
+
+function describe(issue: z.core.$ZodIssue): string[] {
+  if (issue.code === "unrecognized_keys")
+    return issue.keys.map((key) => `octollm:${[...issue.path, key].join(".")}: there is no such setting`);
+  return [`octollm:${issue.path.join(".")}: ${issue.message}`];
+}
+
+function judge(settings: Settings): string[] {
+  const faults: string[] = [];
+  if (settings.target !== "local")
+    faults.push(
+      `octollm:target: '${settings.target}' is not available in this version of the program; only 'local' is, ` +
+        `which runs the services as processes of this host`,
+    );
+  else if (settings.services.length === 0) faults.push("octollm:services: names no service to run");
+  for (const key of ["name", "port"] as const) {
+    const seen = new Set<unknown>();
+    settings.services.forEach((service, index) => {
+      if (seen.has(service[key])) faults.push(`octollm:services[${index}].${key}: '${service[key]}' stands twice`);
+      seen.add(service[key]);
+    });
+  }
+  return faults;
+}
