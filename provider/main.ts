@@ -20,8 +20,9 @@ function main(engineAddress: string): void {
   });
   process.stdin.resume();
   process.stdin.once("end", () => void end(session));
-  // The engine interrupts its plugins' process group; it is Cancel and the end of standard input that count.
-  process.on("SIGINT", () => undefined);
+  // An engine that is done interrupts its plugins. A Ctrl-C in a terminal looks the same: then work under way goes on
+  // until the engine's Cancel has brought it to a good end.
+  process.on("SIGINT", () => (service.isBusy ? undefined : void end(session)));
 }
 
 async function end(session: Session): Promise<void> {

@@ -45,10 +45,16 @@ export class UpgradeService {
   readonly #handlers = resourceHandlers();
   readonly #session: Session;
   readonly #engine: Engine;
+  #underWay = 0;
 
   constructor(session: Session, engine: Engine) {
     this.#session = session;
     this.#engine = engine;
+  }
+
+  /** Whether a create, update or delete is under way. */
+  get isBusy(): boolean {
+    return this.#underWay > 0;
   }
 
   /** The methods that the engine calls; those that this provider has no use for answer UNIMPLEMENTED. */
@@ -151,6 +157,7 @@ export class UpgradeService {
 
   /** Messages of the work reach the engine before its answer does; a partial failure learns its resource's id. */
   async #whole<T>(id: string, work: Promise<T>): Promise<T> {
+    this.#underWay += 1;
     try {
       return await work;
     } catch (error) {
@@ -158,6 +165,7 @@ export class UpgradeService {
       throw error;
     } finally {
       await this.#engine.flushed();
+      this.#underWay -= 1;
     }
   }
 

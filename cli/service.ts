@@ -1,0 +1,50 @@
+import { Command } from "commander";
+
+import { serviceSpecs, type Site } from "../phases/site";
+import { processRuntime } from "../runtimes/process";
+import { ServiceError, type ServiceSpec } from "../runtimes/runtime";
+import { print } from "./output";
+
+/**
+ * `octollm service start|stop <name>`: what the deployment's commands run. Everything but the name comes from the
+ * environment, so that the commands themselves never change.
+ */
+export function serviceCommand(): Command {
+  const command = new Command("service").description("start or stop one service of a deployment (used by the program itself)");
+  command.command("start <name>").action(async (name: string) => start(await specFromEnvironment(name)));
+  command.command("stop <name>").action(async (name: string) => stop(await specFromEnvironment(name)));
+  return command;
+}
+
+async function specFromEnvironment(name: string): Promise<ServiceSpec> {
+  const { OCTOLLM_SITE: site, OCTOLLM_RELEASE: release } = process.env;
+  if (site === undefined || release === undefined)
+    throw new Error("OCTOLLM_SITE and OCTOLLM_RELEASE are not set: this command belongs to a deployment. Nothing was touched.");
+  const spec = (await serviceSpecs(JSON.parse(site) as Site, release)).find((candidate) => candidate.name === name);
+  if (!spec) throw new Error(`The deployment has no service '${name}'. Nothing was touched.`);
+  return spec;
+}
+
+/**
+ * A service that does not become healthy is no failure yet: Resume tries again and, within the attempt, can bring the
+ * old release back, which this process could not.
+ */
+async function start(spec: ServiceSpec): Promise<void> {
+  try {
+    const state = await processRuntime.start(spec, { progress: print });
+    print(state.detail);
+  } catch (error) {
+    if (!(error instanceof ServiceError)) throw error;
+    print(`${error.message}\nThe phase Resume will try again.`);
+  }
+}
+
+async function stop(spec: ServiceSpec): Promise<void> {
+  const before = await processRuntime.inspect(spec);
+  if (before.running && !before.startedByUs) {
+    print(`${spec.name} was not started by this stack and is left running.`);
+    return;
+  }
+  const state = await processRuntime.stop(spec, { progress: print });
+  print(state.detail);
+}
