@@ -2,7 +2,6 @@
 module.exports = {
   require: ["./boot/register.cjs"],
   extension: ["ts"],
-  spec: ["tests/**/*.test.ts"],
   timeout: 60_000,
   forbidOnly: Boolean(process.env.CI),
 };

@@ -1,6 +1,6 @@
 import { Command } from "commander";
 
-import { serviceSpecs, type Site } from "../phases/site";
+import { type PlacedService, serviceSpec } from "../phases/site";
 import { processRuntime } from "../runtimes/process";
 import { ServiceError, type ServiceSpec } from "../runtimes/runtime";
 import { print } from "./output";
@@ -17,11 +17,11 @@ export function serviceCommand(): Command {
 }
 
 async function specFromEnvironment(name: string): Promise<ServiceSpec> {
-  const { OCTOLLM_SITE: site, OCTOLLM_RELEASE: release } = process.env;
-  if (site === undefined || release === undefined)
-    throw new Error("OCTOLLM_SITE and OCTOLLM_RELEASE are not set: this command belongs to a deployment. Nothing was touched.");
-  const spec = (await serviceSpecs(JSON.parse(site) as Site, release)).find((candidate) => candidate.name === name);
-  if (!spec) throw new Error(`The deployment has no service '${name}'. Nothing was touched.`);
+  const { OCTOLLM_SERVICE: placed, OCTOLLM_RELEASE: release } = process.env;
+  if (placed === undefined || release === undefined)
+    throw new Error("OCTOLLM_SERVICE and OCTOLLM_RELEASE are not set: this command belongs to a deployment. Nothing was touched.");
+  const spec = await serviceSpec(JSON.parse(placed) as PlacedService, release);
+  if (spec.name !== name) throw new Error(`OCTOLLM_SERVICE describes '${spec.name}', not '${name}'. Nothing was touched.`);
   return spec;
 }
 

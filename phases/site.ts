@@ -41,7 +41,7 @@ export interface Site {
 }
 
 /** A path of the installation, made absolute. */
-export function sitePath(site: Site, path: string): string {
+export function sitePath(site: Pick<Site, "installation">, path: string): string {
   return isAbsolute(path) ? path : resolve(site.installation, path);
 }
 
@@ -51,12 +51,14 @@ export function catalogueFolder(site: Site): string {
 }
 
 /** The folder in which this program keeps its own records of an installation. */
-export function recordFolder(site: Site): string {
+export function recordFolder(site: Pick<Site, "installation">): string {
   return join(resolve(site.installation), ".octollm");
 }
 
 /** The operator's `.env` as it is, with the SHA-256 of its bytes. */
-export async function readEnvironment(site: Site): Promise<{ readonly file: DotenvFile; readonly sha256: string }> {
+export async function readEnvironment(
+  site: Pick<Site, "installation" | "environmentFile">,
+): Promise<{ readonly file: DotenvFile; readonly sha256: string }> {
   return readDotenv(sitePath(site, site.environmentFile));
 }
 
@@ -85,32 +87,35 @@ export function goalOf(site: Site, version: string, emptyStack: boolean): Goal {
   };
 }
 
+/** One service with what is needed to find its files. */
+export interface PlacedService extends Pick<Site, "installation" | "environmentFile"> {
+  readonly service: ServiceSettings;
+}
+
+/** The services of a release as their driver wants them, in starting order. */
+export async function serviceSpecs({ installation, environmentFile, services }: Site, release: string): Promise<ServiceSpec[]> {
+  return Promise.all(services.map((service) => serviceSpec({ installation, environmentFile, service }, release)));
+}
+
 /**
- * The services of a release as their driver wants them, in starting order; they get the variables of `.env`.
+ * One service as its driver wants it; it gets the variables of `.env`.
  *
  * @param release - version that is to serve
  */
-export async function serviceSpecs(site: Site, release: string): Promise<ServiceSpec[]> {
-  const variables = expandedValues((await readEnvironment(site)).file);
-  return site.services.map((service) => serviceSpec(site, service, { release, variables }));
-}
-
-function serviceSpec(
-  site: Site,
-  service: ServiceSettings,
-  { release, variables }: { release: string; variables: Record<string, string> },
-): ServiceSpec {
+export async function serviceSpec(placed: PlacedService, release: string): Promise<ServiceSpec> {
+  const { service } = placed;
+  const { file } = await readEnvironment(placed);
   const filled = (text: string) => text.replaceAll("{version}", release);
   return {
     name: service.name,
     command: filled(service.command),
-    directory: sitePath(site, filled(service.directory)),
-    environment: { ...variables, ...service.environment },
+    directory: sitePath(placed, filled(service.directory)),
+    environment: { ...expandedValues(file), ...service.environment },
     port: service.port,
     health: service.health,
-    log: sitePath(site, service.log),
+    log: sitePath(placed, service.log),
     release,
-    stateFolder: join(recordFolder(site), "services"),
+    stateFolder: join(recordFolder(placed), "services"),
     startTimeoutSeconds: service.startTimeout,
     stopTimeoutSeconds: service.stopTimeout,
   };

@@ -1,7 +1,7 @@
 import { local } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 
-import { siteOf } from "../../settings";
+import type { PlacedService } from "../../phases/site";
 import type { DeploymentArgs } from "./deployment";
 
 /**
@@ -11,7 +11,7 @@ import type { DeploymentArgs } from "./deployment";
 export class LocalDeployment extends pulumi.ComponentResource {
   constructor(name: string, args: DeploymentArgs, options?: pulumi.ComponentResourceOptions) {
     super("upgrade:index:LocalDeployment", name, {}, options);
-    const site = JSON.stringify(siteOf(args.settings));
+    const { installation, environmentFile } = args.settings;
     let before: pulumi.Resource[] = [];
     for (const service of args.settings.services) {
       const start = `node bin/octollm service start ${service.name}`;
@@ -24,7 +24,7 @@ export class LocalDeployment extends pulumi.ComponentResource {
           environment: {
             OCTOLLM_RELEASE: args.release,
             OCTOLLM_ATTEMPT: pulumi.output(args.attempt).apply(String),
-            OCTOLLM_SITE: site,
+            OCTOLLM_SERVICE: JSON.stringify({ installation, environmentFile, service } satisfies PlacedService),
           },
           addPreviousOutputInEnv: false,
         },

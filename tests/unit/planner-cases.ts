@@ -1,0 +1,118 @@
+import { DotenvFile } from "../../environment/dotenv-file";
+import { makePlan } from "../../planner/make-plan";
+import type { Plan } from "../../planner/plan";
+import type { Refusal } from "../../planner/refusals";
+import type { Goal, World } from "../../planner/world";
+import type { Catalogue, Migration, Release } from "../../releases/release";
+
+/** A goal with one service, as small as it can be. */
+export function goal(version: string, changes: Partial<Goal> = {}): Goal {
+  return {
+    version,
+    emptyStack: false,
+    environmentFile: ".env",
+    configFolder: "config",
+    backupFolder: "backups",
+    backupJobs: 2,
+    services: [{ name: "orchestrator", health: "/health" }],
+    ...changes,
+  };
+}
+
+/** An installation that serves a release, all well. */
+export function world(release: string, revision: string, changes: Partial<World> = {}): World {
+  return {
+    database: "octollm",
+    release,
+    revisions: [revision],
+    openAttempt: null,
+    nextAttempt: 2,
+    services: [{ name: "orchestrator", current: true, running: true, release }],
+    environment: DotenvFile.parse("CACHE_TTL=7200\n"),
+    applied: [],
+    ...changes,
+  };
+}
+
+/** The plan, or a failed assertion that shows the refusals. */
+export function planned(from: World, to: Goal, catalogue: Catalogue): Plan {
+  const outcome = makePlan(from, to, catalogue);
+  if (outcome.kind === "refused") throw new Error(outcome.reasons.map((reason) => reason.text).join("\n"));
+  return outcome.plan;
+}
+
+/** The refusals, or a failed assertion. */
+export function refused(from: World, to: Goal, catalogue: Catalogue): readonly Refusal[] {
+  const outcome = makePlan(from, to, catalogue);
+  if (outcome.kind === "plan") throw new Error(`planned ${outcome.plan.id} where a refusal was expected`);
+  return outcome.reasons;
+}
+
+/** `+abc123 -def456`: the steps of a plan in one line, a bar between before and after the new code. */
+export function steps({ revisions }: Plan): string {
+  const line = (list: Plan["revisions"]["pre"]) =>
+    list.map(({ direction, revision }) => `${direction === "up" ? "+" : "-"}${revision}`).join(" ");
+  return revisions.post.length > 0 ? `${line(revisions.pre)} | ${line(revisions.post)}` : line(revisions.pre);
+}
+
+/** What an invented revision is like, in a word: `pre`, `post`, and how its way back is. */
+export interface Invented extends Partial<Pick<Migration, "phase" | "previousCode" | "writers" | "downClass" | "downLoss">> {
+  readonly revision: string;
+}
+
+/** A catalogue of invented releases `1.0.0`, `2.0.0`, ... with these revisions each. */
+export function invent(
+  releases: readonly (Partial<Pick<Release, "strictHead" | "requiredStop" | "type">> & { readonly revisions: readonly Invented[] })[],
+): Catalogue {
+  const chain: Migration[] = [];
+  const made = releases.map(({ revisions, ...rest }, index): Release => {
+    const version = `${index + 1}.0.0`;
+    const migrations = revisions.map((invented) => {
+      const migration = inventMigration(invented, version, chain.at(-1)?.revision ?? null);
+      chain.push(migration);
+      return migration;
+    });
+    return {
+      version,
+      date: "2026-01-01",
+      type: "minor",
+      notes: [],
+      images: {},
+      revision: migrations.findLast((migration) => migration.phase === "pre")?.revision ?? "",
+      strictHead: false,
+      requiredStop: false,
+      environment: [],
+      api: [],
+      smoke: [],
+      invariants: [],
+      indexes: [],
+      migrations,
+      ...rest,
+    };
+  });
+  return { releases: made, chain };
+}
+
+function inventMigration(invented: Invented, release: string, downRevision: string | null): Migration {
+  const { revision, downClass = "exact" } = invented;
+  const script = (word: string) => {
+    const sql = `${word} ${revision}`;
+    return { sql: [sql], statements: [{ sql, line: 1, locks: [{ relation: "tasks", mode: "SHARE", rewrites: false }] }] };
+  };
+  return {
+    downRevision,
+    title: `title of ${revision}`,
+    release,
+    file: `${release}/migrations/${revision}_x.sql`,
+    transaction: "transactional",
+    phase: "pre",
+    previousCode: "runs",
+    writers: "online",
+    up: script("do"),
+    down: downClass === "none" ? null : script("undo"),
+    downClass,
+    downLoss: downClass === "lossy" || downClass === "none" ? "the notes" : null,
+    checksum: revision.repeat(8),
+    ...invented,
+  };
+}
