@@ -1,20 +1,53 @@
 import { Command, CommanderError } from "commander";
 
 import { programVersion } from "../version";
+import { adoptCommand } from "./adopt";
 import { note } from "./output";
+import { engineWords, passThrough } from "./pass-through";
 import { serviceCommand } from "./service";
+import { statusCommand } from "./status";
 
-async function main(argv: readonly string[]): Promise<number> {
-  const program = new Command("octollm").version(programVersion).exitOverride();
-  program.addCommand(serviceCommand());
-  try {
-    await program.parseAsync(argv, { from: "user" });
-    return 0;
-  } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode;
-    note(error instanceof Error ? error.message : String(error));
-    return 1;
-  }
+const engineHelp = `
+Pulumi's words, with Pulumi's flags:
+  preview [--diff|--json]   show the whole upgrade, touch nothing
+  up [--yes]                do it
+  stack, config             stacks and their settings
+  --engine <name>           'pulumi' or 'standalone', in place of what this machine has
+
+An upgrade:  octollm config set version 1.0.0 && octollm preview && octollm up
+The way back: set the old version again.`;
+
+/** Takes `--engine <name>` out of a command line. */
+function takeEngine(argv: readonly string[]): { rest: string[]; engine: string | undefined } {
+  const rest = [...argv];
+  const at = rest.findIndex((argument) => argument === "--engine" || argument.startsWith("--engine="));
+  if (at < 0) return { rest, engine: undefined };
+  const [flag = ""] = rest.splice(at, 1);
+  if (flag.includes("=")) return { rest, engine: flag.slice("--engine=".length) };
+  return { rest, engine: rest.splice(at, 1)[0] ?? "" };
 }
 
-void main(process.argv.slice(2)).then((code) => (process.exitCode = code));
+async function main(argv: readonly string[]): Promise<number> {
+  const { rest, engine } = takeEngine(argv);
+  const word = rest.find((argument) => !argument.startsWith("-"));
+  if (word !== undefined && engineWords.includes(word)) return passThrough(rest, engine);
+  const program = new Command("octollm")
+    .description("Takes an OctoLLM installation from one version to another, and back.")
+    .version(programVersion)
+    .addHelpText("after", engineHelp)
+    .addCommand(adoptCommand())
+    .addCommand(statusCommand())
+    .addCommand(serviceCommand(), { hidden: true });
+  for (const command of [program, ...program.commands]) command.exitOverride();
+  await program.parseAsync(rest, { from: "user" });
+  return 0;
+}
+
+main(process.argv.slice(2)).then(
+  (code) => (process.exitCode = code),
+  (error: unknown) => {
+    // Commander has already said what was wrong with the command line.
+    if (!(error instanceof CommanderError)) note(error instanceof Error ? error.message : String(error));
+    process.exitCode = error instanceof CommanderError ? error.exitCode : 1;
+  },
+);

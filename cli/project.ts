@@ -1,0 +1,34 @@
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+
+import { type Backend, openBackend } from "../engine/main";
+import { parseSettings, type Settings } from "../settings";
+
+/** The folder of this program: its Pulumi.yaml is the one that is used outside any other octollm project. */
+const programFolder = dirname(__dirname);
+
+/** The nearest folder, from the current one upwards, with a Pulumi.yaml of project `octollm`; else the program's own. */
+export function projectFolder(): string {
+  for (let folder = process.cwd(); ; folder = dirname(folder)) {
+    const file = join(folder, "Pulumi.yaml");
+    if (existsSync(file) && /^name:\s*octollm\s*$/m.test(readFileSync(file, "utf8"))) return folder;
+    if (folder === dirname(folder)) return programFolder;
+  }
+}
+
+/** The project's stacks and their state. */
+export function openProject(): Backend {
+  return openBackend(projectFolder(), process.env);
+}
+
+/**
+ * The settings of a stack, defaults included and secrets in clear.
+ *
+ * @throws SettingsError that lists every fault
+ */
+export async function stackSettings(backend: Backend, stack: string): Promise<Settings> {
+  const config = await backend.effectiveConfig(stack);
+  const prefix = `${backend.project.name}:`;
+  const own = [...config].filter(([key]) => key.startsWith(prefix));
+  return parseSettings(Object.fromEntries(own.map(([key, { value }]) => [key.slice(prefix.length), value])));
+}

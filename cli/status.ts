@@ -1,0 +1,70 @@
+import { Command } from "commander";
+import pc from "picocolors";
+
+import { listBackups } from "../backup/list";
+import { look, type Look } from "../phases/preflight";
+import { sitePath, type Site } from "../phases/site";
+import { closedGates } from "../planner/gates";
+import { type Settings, siteOf } from "../settings";
+import { print } from "./output";
+import { providePassphrase } from "./passphrase";
+import { openProject, projectFolder, stackSettings } from "./project";
+
+/** `octollm status`: what runs, where the database stands, the last backup, what is unfinished, and what to type next. */
+export function statusCommand(): Command {
+  return new Command("status")
+    .description("what runs, revision, last backup, unfinished attempt, next command")
+    .option("-s, --stack <name>", "the stack; else the selected one")
+    .action(({ stack }: { stack?: string }) => status(stack));
+}
+
+async function status(name: string | undefined): Promise<void> {
+  const project = projectFolder();
+  providePassphrase(project, false);
+  // Paths of the settings are relative to the project.
+  process.chdir(project);
+  const backend = openProject();
+  const stack = backend.requireStack(name);
+  const settings = await stackSettings(backend, stack);
+  const site = siteOf(settings);
+  const { resources } = await backend.loadState(stack);
+  const emptyStack = !resources.some((resource) => resource.type === "upgrade:index:Preflight");
+  const found = await look({ site, version: settings.version, emptyStack, databaseUrl: settings.databaseUrl });
+  print(`${pc.bold("stack")}      ${stack}, wants OctoLLM ${settings.version}`);
+  for (const line of describeInstallation(found)) print(line);
+  print(await describeBackups(site));
+  for (const line of describeAttempts(found)) print(line);
+  print(`${pc.bold("next")}       ${nextCommand(found, settings, emptyStack)}`);
+}
+
+function describeInstallation({ observation }: Look): string[] {
+  const { world, services, database } = observation;
+  return [
+    ...services.map(({ name, state }) => `${pc.bold("service")}    ${name} ${state.release ?? ""}: ${state.detail}`),
+    `${pc.bold("release")}    ${world.release ?? "unknown"}`,
+    `${pc.bold("database")}   ${database.database}, revision ${world.revisions.join(", ") || "none"}, PostgreSQL ${database.serverVersion}`,
+  ];
+}
+
+async function describeBackups(site: Site): Promise<string> {
+  const backups = await listBackups(sitePath(site, site.backup.folder));
+  const [last] = backups;
+  return `${pc.bold("backup")}     ${last ? `${last.path} (of ${backups.length})` : "none yet"}`;
+}
+
+function describeAttempts({ observation }: Look): string[] {
+  const { lastAttempt } = observation.ledger;
+  if (!lastAttempt) return [`${pc.bold("attempts")}   none: this installation has not been adopted`];
+  const { attempt, fromVersion, toVersion, status: state, phase, startedAt, error } = lastAttempt;
+  const way = fromVersion === toVersion ? toVersion : `${fromVersion} -> ${toVersion}`;
+  const line = `${pc.bold("attempt")}    ${attempt}, ${way}, ${state}${state === "succeeded" ? "" : ` in ${phase ?? "Preflight"}`}, begun ${startedAt}`;
+  return error === null ? [line] : [line, ...error.split("\n").map((text) => `           ${text}`)];
+}
+
+function nextCommand({ outcome, observation }: Look, settings: Settings, emptyStack: boolean): string {
+  if (outcome.kind === "refused") return `correct first:\n${outcome.reasons.map(({ path, text }) => `  ${path}: ${text}`).join("\n")}`;
+  if (outcome.settled) return "nothing to do";
+  const gates = closedGates(outcome.plan, settings, observation.world.openAttempt);
+  if (gates.length > 0) return gates.map(({ text }) => text).join("\n           ");
+  return emptyStack ? "octollm up (adopts what runs)" : "octollm preview, then octollm up";
+}
