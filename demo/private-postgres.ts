@@ -1,8 +1,9 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { randomBytes } from "node:crypto";
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createHash, randomBytes } from "node:crypto";
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { join } from "node:path";
+import { tmpdir } from "node:os";
+import { join, resolve, sep } from "node:path";
 
 import { findBinary } from "../postgres/binaries";
 
@@ -94,7 +95,8 @@ export class PrivatePostgres {
     const lines = {
       listen_addresses: "'127.0.0.1'",
       port: String(this.address.port),
-      unix_socket_directories: `'${this.folder}'`,
+      // A socket's path may have 107 bytes; folders of tests are longer.
+      unix_socket_directories: "''",
       // The data of a tour or a test is worth nothing after a power cut; durability would only cost time.
       fsync: "off",
       ...settings,
@@ -134,17 +136,20 @@ export class PrivatePostgres {
     PrivatePostgres.destroyLeftover(this.folder);
   }
 
-  /** Stops whatever server an earlier, killed run left in `folder`, and deletes the folder. */
-  static destroyLeftover(folder: string): void {
-    const pidFile = join(folder, "data", "postmaster.pid");
-    if (existsSync(pidFile)) {
-      const leftover = new PrivatePostgres(folder, { host: "", port: 0, user: "", password: "" });
-      try {
-        leftover.stop("immediate");
-      } catch {
-        // A stale postmaster.pid: nothing runs any more.
-      }
+  /** Stops whatever server an earlier, killed run left in `folder`. */
+  static stopLeftover(folder: string): void {
+    if (!existsSync(join(folder, "data", "postmaster.pid"))) return;
+    const leftover = new PrivatePostgres(folder, { host: "", port: 0, user: "", password: "" });
+    try {
+      leftover.stop("immediate");
+    } catch {
+      // A stale postmaster.pid: nothing runs any more.
     }
+  }
+
+  /** The same, and deletes the folder. */
+  static destroyLeftover(folder: string): void {
+    PrivatePostgres.stopLeftover(folder);
     rmSync(folder, { recursive: true, force: true });
   }
 
@@ -167,4 +172,19 @@ export class PrivatePostgres {
 /** The mode a folder needs so that the server's own uid can pass through it. */
 export function makeReachable(folder: string): void {
   chmodSync(folder, 0o755);
+}
+
+/**
+ * Where a private server that belongs to `folder` can live: in it, or below the system's temporary folder when the
+ * server's own uid could not reach it there.
+ */
+export function reachableFolder(folder: string): string {
+  const parents = resolve(folder).split(sep).map((_, index, parts) => parts.slice(0, index + 1).join(sep) || sep);
+  const reachable = process.getuid?.() !== 0 || parents.every(isPassable);
+  return reachable ? folder : join(tmpdir(), `octollm-${createHash("sha256").update(folder).digest("hex").slice(0, 12)}`);
+}
+
+function isPassable(folder: string): boolean {
+  const found = statSync(folder, { throwIfNoEntry: false });
+  return found === undefined || (found.mode & 0o001) !== 0;
 }

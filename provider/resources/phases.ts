@@ -19,7 +19,8 @@ export const quiesceWork: PhaseWork = {
 
 export const backupWork: PhaseWork = {
   name: "Backup",
-  run: async (attempt, inputs, activity) => (inputs.required === true ? { ...(await backUp(attempt, activity)) } : {}),
+  run: async (attempt, inputs, activity) =>
+    inputs.required === true ? { ...(await backUp(attempt, activity)) } : { path: null },
 };
 
 export const migrationWork: PhaseWork = {
@@ -50,7 +51,8 @@ export const resumeWork: PhaseWork = {
   run: async (attempt, inputs, activity) => {
     await resume(attempt, String(inputs.release), activity);
     const { stoppedAt, servingAt } = attempt.progress;
-    return stoppedAt === null || servingAt === null ? {} : { downtimeSeconds: Math.round((servingAt - stoppedAt) / 100) / 10 };
+    const gap = stoppedAt === null || servingAt === null ? 0 : servingAt - stoppedAt;
+    return { downtimeSeconds: Math.round(gap / 100) / 10 };
   },
 };
 

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -17,7 +17,10 @@ async function start(): Promise<PrivatePostgres> {
   const parent = mkdtempSync(join(tmpdir(), "octollm-test-"));
   makeReachable(parent);
   const server = await PrivatePostgres.create(join(parent, "postgres"));
-  process.once("exit", () => PrivatePostgres.destroyLeftover(parent + "/postgres"));
+  process.once("exit", () => {
+    server.destroy();
+    rmSync(parent, { recursive: true, force: true });
+  });
   return server;
 }
 

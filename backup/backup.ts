@@ -1,0 +1,188 @@
+import { chmod, copyFile, mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+
+import * as tar from "tar";
+
+import { MissingBinaryError } from "../postgres/binaries";
+import { type DatabaseAddress, DatabaseFault, describeAddress } from "../postgres/connection";
+import type { Counts } from "../postgres/counts";
+import { errorCode, errorText, redact } from "../postgres/errors";
+import { ChildFailure } from "./child-process";
+import { type Dump, dumpDatabase } from "./dump";
+import { BackupError } from "./errors";
+import { fingerprint, listFiles, sealFolder, syncToDisk } from "./files";
+import {
+  type BackupFile,
+  configArchive,
+  databaseFolder,
+  environmentCopy,
+  formatVersion,
+  type Manifest,
+  manifestFile,
+} from "./manifest";
+import { createPartial, ownerFile, partialSuffix, removeDeadPartials } from "./partial";
+import { readTableOfContents } from "./verify";
+
+export { BackupError } from "./errors";
+export { listBackups, type ListedBackup } from "./list";
+export type { Manifest } from "./manifest";
+export { verifyBackup } from "./verify";
+
+export interface BackupOptions {
+  readonly address: DatabaseAddress;
+  /** Folder of all backups; made when absent. */
+  readonly folder: string;
+  /** Name of the new backup below `folder`: letters, digits, `.`, `_` and `-`. */
+  readonly id: string;
+  /** The installation's `.env`. */
+  readonly envFile: string;
+  /** Its config folder; one that does not exist is left out. */
+  readonly configFolder?: string;
+  /** Release, revision, plan and attempt that the backup is of and for. */
+  readonly release: string;
+  readonly revision: string | null;
+  readonly planId: string;
+  readonly attempt: number;
+  /** Parallel workers of pg_dump. */
+  readonly jobs: number;
+  readonly progress: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
+export interface BackupResult {
+  readonly id: string;
+  readonly path: string;
+  readonly bytes: number;
+  readonly files: readonly BackupFile[];
+  /** Exact rows per table in the dump's own snapshot. */
+  readonly counts: Counts;
+  readonly seconds: number;
+}
+
+/**
+ * Backs up database, `.env` and config folder. The backup is there under its name only when it is complete, on disk, and
+ * `pg_restore` can read it; until then, and after a failure, it is not there.
+ *
+ * @throws BackupError that says what failed and what to do; neither the installation nor its database is changed
+ */
+export async function backupInstallation(options: BackupOptions): Promise<BackupResult> {
+  const path = join(options.folder, options.id);
+  const partial = path + partialSuffix;
+  await prepare(options, path);
+  try {
+    await createPartial(partial);
+    const manifest = await fill(options, partial);
+    await rename(partial, path);
+    await syncToDisk(options.folder);
+    const bytes = manifest.files.reduce((sum, file) => sum + file.bytes, 0);
+    const { id, files, counts, seconds } = manifest;
+    options.progress(`backup: ${id} is complete, ${(bytes / 1e6).toFixed(1)} MB in ${seconds.toFixed(1)} s`);
+    return { id, path, bytes, files, counts, seconds };
+  } catch (error) {
+    // Another run that backs up under this id at this moment owns the folder.
+    if (errorCode(error) !== "EEXIST") await rm(partial, { recursive: true, force: true });
+    throw explain(options, error);
+  }
+}
+
+async function prepare({ folder, id, progress, signal }: BackupOptions, path: string): Promise<void> {
+  signal.throwIfAborted();
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(id) || id.endsWith(partialSuffix))
+    throw new BackupError(
+      `'${id}' cannot name a backup: letters, digits, '.', '_' and '-' can, and not '${partialSuffix}' at the end.`,
+    );
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    for (const name of await removeDeadPartials(folder))
+      progress(`backup: removed '${name}', left unfinished by a run that died`);
+  } catch (error) {
+    throw new BackupError(`The backup folder '${folder}' cannot be used: ${errorText(error)}. Nothing was changed.`, {
+      cause: error,
+    });
+  }
+  if (await exists(path))
+    throw new BackupError(
+      `There is a backup '${id}' in '${folder}' already; it was left as it is. Nothing was changed.`,
+    );
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return false;
+    throw error;
+  }
+}
+
+async function fill(options: BackupOptions, partial: string): Promise<Manifest> {
+  const created = new Date();
+  await copySettings(options, partial);
+  const target = join(partial, databaseFolder);
+  const { address, jobs, progress, signal } = options;
+  const dump = await dumpDatabase({ address, target, jobs, progress, signal });
+  progress("backup: reading the dump's table of contents, then checksums");
+  await readTableOfContents({ restore: dump.tools.restore, dump: target, signal });
+  await rm(join(partial, ownerFile));
+  const files: BackupFile[] = [];
+  for (const { path } of await listFiles(partial)) files.push(await fingerprint(partial, path, signal));
+  const manifest = describeBackup(options, { created, dump, files });
+  await writeFile(join(partial, manifestFile), `${JSON.stringify(manifest, null, 2)}\n`, { mode: 0o600 });
+  await sealFolder(partial);
+  signal.throwIfAborted();
+  return manifest;
+}
+
+async function copySettings({ envFile, configFolder, progress }: BackupOptions, partial: string): Promise<void> {
+  await copyFile(envFile, join(partial, environmentCopy));
+  await chmod(join(partial, environmentCopy), 0o600);
+  if (configFolder === undefined) return;
+  if (!(await exists(configFolder))) {
+    progress(`backup: there is no config folder '${configFolder}' to back up`);
+    return;
+  }
+  const file = join(partial, configArchive);
+  await tar.create({ gzip: true, file, cwd: dirname(configFolder), mode: 0o600 }, [basename(configFolder)]);
+}
+
+function describeBackup(
+  { id, release, revision, planId, attempt }: BackupOptions,
+  { created, dump, files }: { created: Date; dump: Dump; files: BackupFile[] },
+): Manifest {
+  const { installation, tool, counts } = dump;
+  const seconds = (Date.now() - created.getTime()) / 1000;
+  return {
+    formatVersion,
+    id,
+    created: created.toISOString(),
+    installation,
+    tool,
+    release,
+    revision,
+    planId,
+    attempt,
+    counts,
+    files,
+    seconds,
+  };
+}
+
+function explain({ address, folder, id, signal }: BackupOptions, error: unknown): Error {
+  const after = `No backup '${id}' was made, what had been written of it is removed, and neither the database nor the installation was changed.`;
+  if (signal.aborted)
+    return new BackupError(`The backup was cancelled. ${after} To go on: npx octollm up`, { cause: error });
+  if (error instanceof BackupError || error instanceof MissingBinaryError) return error;
+  const said = errorText(error);
+  const full =
+    errorCode(error) === "ENOSPC" || /No space left on device|File too large|Disk quota exceeded/i.test(said);
+  const what = full
+    ? `There is not enough room in '${folder}' for the backup. Free some, or name another folder (octollm:backup), then: npx octollm up`
+    : error instanceof ChildFailure || error instanceof DatabaseFault
+      ? "See the lines above, mend the cause, then: npx octollm up"
+      : "Then: npx octollm up";
+  return new BackupError(
+    redact(`The backup of ${describeAddress(address)} failed: ${said}\n${after}\n${what}`, address.password),
+    { cause: error },
+  );
+}

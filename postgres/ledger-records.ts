@@ -1,0 +1,83 @@
+import type { Direction } from "../planner/plan";
+
+/** `superseded`: a run died with it open, and a later attempt took over. */
+export type AttemptStatus = "open" | "succeeded" | "failed" | "superseded";
+
+/** One row of `attempts`; docs/ledger.md describes each column. */
+export interface Attempt {
+  readonly attempt: number;
+  readonly stack: string;
+  readonly host: string;
+  readonly pid: number;
+  readonly programVersion: string;
+  readonly planId: string;
+  /** The plan id that the operator had reviewed, when the stack asks for one. */
+  readonly reviewedPlan: string | null;
+  readonly fromVersion: string;
+  readonly toVersion: string;
+  readonly direction: Direction;
+  readonly status: AttemptStatus;
+  /** The last phase that began. */
+  readonly phase: string | null;
+  /** Timestamps are PostgreSQL's text, with microseconds and time zone. */
+  readonly startedAt: string;
+  readonly finishedAt: string | null;
+  readonly error: string | null;
+  readonly backupId: string | null;
+  /** Rows per table once writers were stopped. */
+  readonly counts: Readonly<Record<string, number>> | null;
+}
+
+/** What a new attempt is opened with. */
+export interface NewAttempt {
+  readonly stack: string;
+  readonly host: string;
+  readonly pid: number;
+  readonly programVersion: string;
+  readonly planId: string;
+  readonly reviewedPlan: string | null;
+  readonly fromVersion: string;
+  readonly toVersion: string;
+  readonly direction: Direction;
+  /** The number that the plan was made with; another one is refused. */
+  readonly expected?: number;
+}
+
+/** A revision that stands, as far as the ledger knows; `alembic_version` is the authority. */
+export interface AppliedRevision {
+  readonly revision: string;
+  readonly downRevision: string | null;
+  readonly release: string;
+  /** SHA-256 of the migration file when it ran. */
+  readonly checksum: string;
+  readonly attempt: number;
+  readonly appliedAt: string;
+  readonly durationMs: number;
+  /** The SQL of the way back; null when there is none. */
+  readonly downSql: string | null;
+}
+
+/** One step of an attempt's story; `note` is a remark that changes no phase. */
+export interface LedgerPhase {
+  readonly attempt: number;
+  readonly phase: string;
+  readonly status: "started" | "done" | "failed" | "note";
+  readonly at: string;
+  /** Must hold no secret. */
+  readonly detail?: string | null;
+}
+
+export interface Ledger {
+  /** 0 when the database has no ledger. */
+  readonly schemaVersion: number;
+  readonly lastAttempt: Attempt | null;
+  readonly openAttempt: Attempt | null;
+  readonly lastSucceeded: Attempt | null;
+  /** In the order in which they were applied. */
+  readonly appliedRevisions: readonly AppliedRevision[];
+}
+
+/** The select list that reads a row of `attempts` as an `Attempt`. */
+export const attemptColumns = `attempt, stack, host, pid, program_version AS "programVersion", plan_id AS "planId",
+  reviewed_plan AS "reviewedPlan", from_version AS "fromVersion", to_version AS "toVersion", direction, status, phase,
+  started_at AS "startedAt", finished_at AS "finishedAt", error, backup_id AS "backupId", counts`;

@@ -1,0 +1,78 @@
+/** The schema of the installation's database in which this program keeps its own records. */
+export const ledgerSchema = "octollm_upgrade";
+
+const first = `
+CREATE SCHEMA ${ledgerSchema};
+COMMENT ON SCHEMA ${ledgerSchema} IS 'Records of OctoLLM Upgrade: attempts, applied revisions, the way back. See docs/ledger.md.';
+
+CREATE TABLE ${ledgerSchema}.ledger (
+  version integer PRIMARY KEY,
+  since timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+CREATE TABLE ${ledgerSchema}.attempts (
+  attempt integer PRIMARY KEY CHECK (attempt > 0),
+  stack text NOT NULL,
+  host text NOT NULL,
+  pid integer NOT NULL,
+  program_version text NOT NULL,
+  plan_id text NOT NULL,
+  reviewed_plan text,
+  from_version text NOT NULL,
+  to_version text NOT NULL,
+  direction text NOT NULL CHECK (direction IN ('adopt', 'up', 'down', 'none')),
+  status text NOT NULL DEFAULT 'open' CHECK (status IN ('open', 'succeeded', 'failed', 'superseded')),
+  phase text,
+  started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  finished_at timestamptz,
+  error text,
+  backup_id text,
+  counts jsonb,
+  CHECK ((status = 'open') = (finished_at IS NULL))
+);
+CREATE UNIQUE INDEX attempts_one_open ON ${ledgerSchema}.attempts (status) WHERE status = 'open';
+
+CREATE TABLE ${ledgerSchema}.revisions (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  revision text NOT NULL,
+  down_revision text,
+  release text NOT NULL,
+  checksum text NOT NULL,
+  attempt integer REFERENCES ${ledgerSchema}.attempts,
+  applied_at timestamptz,
+  duration_ms bigint,
+  down_sql text,
+  undone_at timestamptz,
+  undone_attempt integer REFERENCES ${ledgerSchema}.attempts,
+  undone_duration_ms bigint,
+  CHECK (applied_at IS NOT NULL OR undone_at IS NOT NULL)
+);
+CREATE UNIQUE INDEX revisions_standing ON ${ledgerSchema}.revisions (revision) WHERE undone_at IS NULL;
+
+CREATE TABLE ${ledgerSchema}.kept_values (
+  revision text NOT NULL,
+  relation text NOT NULL,
+  column_name text NOT NULL,
+  row_key text NOT NULL,
+  value text,
+  PRIMARY KEY (revision, relation, column_name, row_key)
+);
+
+CREATE TABLE ${ledgerSchema}.events (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  attempt integer NOT NULL REFERENCES ${ledgerSchema}.attempts,
+  phase text NOT NULL,
+  status text NOT NULL CHECK (status IN ('started', 'done', 'failed', 'note')),
+  at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  detail text
+);
+CREATE INDEX events_attempt ON ${ledgerSchema}.events (attempt);
+
+INSERT INTO ${ledgerSchema}.ledger (version) VALUES (1);
+`;
+
+/** SQL that takes the ledger from version n to n + 1, at index n. Never edit one that was released: append. */
+export const ledgerMigrations: readonly string[] = [first];
+
+/** The version that this program reads and writes. */
+export const ledgerVersion = ledgerMigrations.length;
