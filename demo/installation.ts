@@ -5,7 +5,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { Client } from "pg";
 
-import { databaseAddress, parseDatabaseUrl } from "../environment/database-address";
+import { databaseAddress } from "../environment/database-address";
+import { parseDatabaseUrl } from "../postgres/address";
 import { DotenvFile, expandedValues } from "../environment/dotenv-file";
 import { fillTables } from "./sample-tasks";
 

@@ -20,9 +20,13 @@ export interface SslSettings {
 
 /** A database URL that cannot be used. The text never quotes the URL, which may hold a password. */
 export class DatabaseUrlError extends Error {
+  /** Why, without any part of the URL. */
+  readonly reason: string;
+
   constructor(reason: string) {
     super(`The database URL cannot be used: ${reason}. It should read postgresql://user:password@host:5432/database`);
     this.name = "DatabaseUrlError";
+    this.reason = reason;
   }
 }
 
@@ -41,7 +45,8 @@ function decode(text: string): string {
   });
 }
 
-function parsePort(text: string | undefined): number {
+/** A port of a URL or a setting; 5432 when there is none. @throws DatabaseUrlError */
+export function parsePort(text: string | undefined): number {
   if (!text) return 5432;
   const port = Number(text);
   if (!/^\d+$/.test(text) || port < 1 || port > 65_535)

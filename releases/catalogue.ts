@@ -1,11 +1,11 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { loadParser, SqlSyntaxError } from "../postgres/statements";
 import { type CatalogueFault, CatalogueError } from "./errors";
 import { parseMigrationFile } from "./migration-file";
 import type { Catalogue, Migration, Release } from "./release";
-import { parseReleaseFile } from "./release-file";
+import { parseReleaseFile, type ReleaseHeader } from "./release-file";
 import { compareVersions } from "./version";
 
 /** The catalogue that comes with this program. */
@@ -20,6 +20,7 @@ export const ownCatalogue = __dirname;
  */
 export async function loadCatalogue(folder: string = ownCatalogue): Promise<Catalogue> {
   await loadParser();
+  if (!existsSync(folder)) throw new CatalogueError([{ file: folder, reason: "there is no such folder" }]);
   const versions = readdirSync(folder, { withFileTypes: true })
     .filter((entry) => entry.isDirectory() && /^\d/.test(entry.name))
     .map((entry) => entry.name)
@@ -36,46 +37,78 @@ export async function loadCatalogue(folder: string = ownCatalogue): Promise<Cata
       return [];
     }
   };
-  const releases = versions.flatMap((version) => collect(() => readRelease(folder, version, collect)));
+  const releases = versions.flatMap((version) => readRelease(folder, version, collect));
   if (faults.length > 0) throw new CatalogueError(faults);
-  return { releases, chain: collectChain(releases) };
+  return { releases, chain: collectChain(releases, (file, key) => lineOf(join(folder, file), key)) };
 }
 
 type Collect = <T>(read: () => T) => T[];
 
-function readRelease(folder: string, version: string, collect: Collect): Release {
-  const file = `${version}/release.yaml`;
-  const header = parseReleaseFile(readFileSync(join(folder, file), "utf8"), file);
-  if (header.version !== version)
-    throw new CatalogueError([{ file, line: 1, reason: `says version '${header.version}' in the folder of '${version}'` }]);
-  const migrations = readdirSync(join(folder, version, "migrations"))
-    .filter((name) => name.endsWith(".sql"))
-    .map((name) => `${version}/migrations/${name}`)
-    .flatMap((path) => collect(() => parseMigrationFile(readFileSync(join(folder, path), "utf8"), path, version)));
-  return { ...header, migrations };
+/** The migrations are read even when `release.yaml` is broken: all faults are listed at once. */
+function readRelease(folder: string, version: string, collect: Collect): Release[] {
+  const migrations = migrationFiles(folder, version).flatMap((path) =>
+    collect(() => parseMigrationFile(readFileSync(join(folder, path), "utf8"), path, version)),
+  );
+  return collect(() => ({ ...readHeader(folder, version), migrations }));
 }
 
+function readHeader(folder: string, version: string): ReleaseHeader {
+  const file = `${version}/release.yaml`;
+  const path = join(folder, file);
+  if (!existsSync(path)) throw new CatalogueError([{ file, reason: "is missing" }]);
+  const header = parseReleaseFile(readFileSync(path, "utf8"), file);
+  if (header.version === version) return header;
+  const reason = `says version '${header.version}' in the folder of '${version}'`;
+  throw new CatalogueError([{ file, line: lineOf(path, "version"), reason }]);
+}
+
+function migrationFiles(folder: string, version: string): string[] {
+  const path = join(folder, version, "migrations");
+  const names = existsSync(path) ? readdirSync(path).sort() : [];
+  return names.filter((name) => name.endsWith(".sql")).map((name) => `${version}/migrations/${name}`);
+}
+
+/** The line on which a file's key stands, in YAML or as a header comment. */
+function lineOf(path: string, key: string): number {
+  const lines = readFileSync(path, "utf8").split("\n");
+  return lines.findIndex((line) => line.replace(/^-- /, "").startsWith(`${key}:`)) + 1;
+}
+
+type LineOf = (file: string, key: string) => number;
+
 /** Orders the revisions of all releases, which must form one chain without a fork, older releases first. */
-function collectChain(releases: readonly Release[]): Migration[] {
+function collectChain(releases: readonly Release[], line: LineOf): Migration[] {
   const left = releases.flatMap((release) => release.migrations);
   const chain: Migration[] = [];
-  const faults: CatalogueFault[] = [];
+  const faults = judgeDuplicates(left, line);
+  if (faults.length > 0) throw new CatalogueError(faults);
   for (const release of releases) {
     for (let next = take(left, chain.at(-1)?.revision ?? null, release.version); next; ) {
       chain.push(next);
       next = take(left, next.revision, release.version);
     }
-    faults.push(...judgeNeededRevision(release, chain));
+    faults.push(...judgeNeededRevision(release, chain, line));
   }
-  for (const { file, revision, downRevision } of left)
-    faults.push({ file, line: 2, reason: `revision '${revision}' does not follow the chain: down_revision is '${downRevision}'` });
+  for (const { file, revision, downRevision } of left) {
+    const reason = `revision '${revision}' does not follow the chain: down_revision is '${downRevision ?? "none"}'`;
+    faults.push({ file, line: line(file, "down_revision"), reason });
+  }
   if (faults.length > 0) throw new CatalogueError(faults);
   return chain;
 }
 
+function judgeDuplicates(migrations: readonly Migration[], line: LineOf): CatalogueFault[] {
+  return migrations.flatMap(({ file, revision }, index) => {
+    const first = migrations.findIndex((other) => other.revision === revision);
+    if (first === index) return [];
+    return [{ file, line: line(file, "revision"), reason: `revision '${revision}' is that of ${migrations[first]?.file} too` }];
+  });
+}
+
 /** A release's code needs the chain up to its last `pre` revision; only `post` revisions may come after it. */
-function judgeNeededRevision(release: Release, chain: readonly Migration[]): CatalogueFault[] {
-  const fault = (reason: string) => [{ file: `${release.version}/release.yaml`, reason }];
+function judgeNeededRevision(release: Release, chain: readonly Migration[], line: LineOf): CatalogueFault[] {
+  const file = `${release.version}/release.yaml`;
+  const fault = (reason: string) => [{ file, line: line(file, "revision"), reason }];
   const needed = chain.findIndex((migration) => migration.revision === release.revision);
   if (needed < 0) return fault(`needs revision '${release.revision}', which is not in the chain up to this release`);
   const later = chain.slice(needed + 1).find((migration) => migration.phase === "pre");

@@ -79,7 +79,7 @@ function readHeader(lines: readonly string[], file: string): Header {
   lines.forEach((text, index) => {
     if (text.trim() === "") return;
     const [, key = "", value = ""] = /^-- ([a-z_]+): *(.*?) *$/.exec(text) ?? [];
-    const rule = headerRules[key];
+    const rule = Object.hasOwn(headerRules, key) ? headerRules[key] : undefined;
     const fault = (reason: string) => faults.push({ file, line: index + 1, reason });
     if (!rule) fault(key ? `unknown header '${key}'` : "before '-- up' only header lines '-- key: value' may stand");
     else if (header.values.has(key)) fault(`header '${key}' stands twice`);

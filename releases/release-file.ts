@@ -1,7 +1,7 @@
-import { isMap, isSeq, LineCounter, parseDocument } from "yaml";
+import { type Document, isMap, isScalar, isSeq, LineCounter, parseDocument, visit } from "yaml";
 import { z } from "zod";
 
-import { CatalogueError } from "./errors";
+import { type CatalogueFault, CatalogueError } from "./errors";
 import type { EnvironmentChange, Release } from "./release";
 
 const key = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "must be the name of a variable");
@@ -58,39 +58,61 @@ export type ReleaseHeader = Omit<Release, "migrations">;
  */
 export function parseReleaseFile(text: string, file: string): ReleaseHeader {
   const lineCounter = new LineCounter();
+  const fault = (offset: number | undefined, reason: string): CatalogueFault => {
+    return { file, line: offset === undefined ? 1 : lineCounter.linePos(offset).line, reason };
+  };
   // "core" would read `date: 2025-11-10` as text already; strings stay strings.
   const document = parseDocument(text, { lineCounter, uniqueKeys: true });
-  if (document.errors.length > 0) {
+  if (document.errors.length > 0)
     throw new CatalogueError(
-      document.errors.map((error) => ({
-        file,
-        line: error.linePos?.[0].line,
-        reason: (error.message.split("\n")[0] ?? "").replace(/ at line \d+.*$/, ""),
-      })),
+      document.errors.map((error) => fault(error.pos[0], (error.message.split("\n")[0] ?? "").replace(/ at line \d+.*$/, ""))),
     );
-  }
-  const result = releaseSchema.safeParse(document.toJS());
+  const result = releaseSchema.safeParse(toValue(document, fault));
   if (result.success) return result.data;
   throw new CatalogueError(
-    result.error.issues.map((issue) => {
+    result.error.issues.flatMap(withoutUnion).flatMap((issue) => {
       const path = issue.path.filter((part) => typeof part !== "symbol");
-      const offset = nearestOffset(document.contents, path);
       const where = path.length > 0 ? `'${path.join(".")}' ` : "";
-      return { file, line: offset === undefined ? 1 : lineCounter.linePos(offset).line, reason: `${where}${issue.message}` };
+      if (issue.code === "unrecognized_keys")
+        return issue.keys.map((name) => fault(place(document.contents, [...path, name]).offset, `${where}there is no key '${name}'`));
+      const { offset, missing } = place(document.contents, path);
+      return [fault(offset, `${where}${missing ? "is missing" : issue.message}`)];
     }),
   );
 }
 
-/** Where the deepest existing node on the path starts. */
-function nearestOffset(root: unknown, path: (string | number)[]): number | undefined {
+type Issue = z.core.$ZodIssue;
+
+/** What is wrong with the one kind of change that was meant, told by its keys; else what kinds there are. */
+function withoutUnion(issue: Issue): Issue[] {
+  if (issue.code !== "invalid_union") return [issue];
+  const meant = issue.errors.find((branch) => branch.every(({ code, path }) => code !== "unrecognized_keys" && path.length > 0));
+  if (meant) return meant.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] }));
+  return [{ ...issue, message: "must be one of { add, default[, from] }, { deprecate }, { url_path, suffix, replacement }" }];
+}
+
+function toValue(document: Document.Parsed, fault: (offset: number | undefined, reason: string) => CatalogueFault): unknown {
+  try {
+    return document.toJS();
+  } catch (error) {
+    // An alias without its anchor, or too many aliases: the only faults that show this late.
+    let offset: number | undefined;
+    visit(document, { Alias: (_key, alias) => void (alias.resolve(document) ?? (offset ??= alias.range?.[0])) });
+    throw new CatalogueError([fault(offset, error instanceof Error ? error.message : String(error))]);
+  }
+}
+
+/** Where the deepest existing node on the path starts (a key's own place when its value is asked for). */
+function place(root: unknown, path: readonly (string | number)[]): { readonly offset?: number; readonly missing: boolean } {
   let node = root;
   let offset: number | undefined;
   for (const part of path) {
-    const next: unknown = isMap(node) || isSeq(node) ? node.get(part, true) : undefined;
-    const range = (next as { range?: [number, number, number] } | undefined)?.range;
-    if (!range) break;
-    offset = range[0];
-    node = next;
+    if (!isMap(node) && !isSeq(node)) return { offset, missing: false };
+    if (!node.has(part)) return { offset, missing: true };
+    const pair = isMap(node) ? node.items.find(({ key: name }) => isScalar(name) && name.value === part) : undefined;
+    node = node.get(part, true);
+    const start = (pair?.key ?? node) as { range?: [number, number, number] } | undefined;
+    offset = start?.range?.[0] ?? offset;
   }
-  return offset;
+  return { offset, missing: false };
 }

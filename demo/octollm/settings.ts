@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 
-import { type DatabaseAddress, parseDatabaseUrl } from "../../environment/database-address";
+import { type DatabaseAddress, parseDatabaseUrl } from "../../postgres/address";
 import { type Behaviour, behaviours } from "./behaviour";
 
 /** What the service was started with. */
@@ -40,7 +40,7 @@ export function readSettings(args: readonly string[], environment: NodeJS.Proces
   return {
     behaviour,
     port: integer(environment, "PORT", 8000),
-    database: parseDatabaseUrl(environment.DATABASE_URL, "DATABASE_URL"),
+    database: parseDatabaseUrl(environment.DATABASE_URL),
     webhookUrl: environment.WEBHOOK_URL || null,
     cache: hasCache
       ? { size: integer(environment, "CACHE_L1_SIZE", 1000), ttlSeconds: integer(environment, "CACHE_L1_TTL", 60) }

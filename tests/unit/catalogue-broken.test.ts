@@ -28,7 +28,7 @@ const releaseFiles: readonly [string, Break, string | RegExp][] = [
   ["a wrong type", replace(breaking, "strict_head: true", "strict_head: yes, please"), `${breaking}:17: 'strict_head' Invalid input: expected boolean, received string`],
   ["a missing key", replace(minor, "date: 2025-12-01\n", ""), `${minor}:1: 'date' is missing`],
   ["a missing key of a smoke request", replace(breaking, "method: POST, ", ""), `${breaking}:28: 'smoke.2.method' is missing`],
-  ["another version than its folder's", replace(minor, "version: 0.2.0", "notes_above: []\nversion: 0.3.0".slice(16)), `${minor}:1: says version '0.3.0' in the folder of '0.2.0'`],
+  ["another version than its folder's", replace(minor, "version: 0.2.0", "version: 0.3.0"), `${minor}:1: says version '0.3.0' in the folder of '0.2.0'`],
   ["no version", replace(minor, "version: 0.2.0", "version: two"), `${minor}:1: 'version' must be a version such as 1.0.0`],
   ["no date", replace(minor, "2025-12-01", "2025-02-30"), `${minor}:2: 'date' Invalid ISO date`],
   ["a smoke path without '/'", replace(breaking, "path: /execute", "path: execute"), `${breaking}:28: 'smoke.2.path' must begin with '/'`],

@@ -28,7 +28,9 @@ DELETE FROM octollm_upgrade.kept_values WHERE revision = 'e4f5a6';
 ANALYZE tasks;
 
 -- down
--- 7 becomes 4, which would come back as 8: odd priorities are kept for the next way up.
+-- 7 becomes 4, which would come back as 8: odd priorities are kept for the next way up. The lock comes first, so that
+-- none is written between the look and the change.
+LOCK TABLE tasks IN ACCESS EXCLUSIVE MODE;
 INSERT INTO octollm_upgrade.kept_values (revision, relation, row_key, column_name, value)
   SELECT 'e4f5a6', 'tasks', id::text, 'priority', priority::text FROM tasks WHERE priority % 2 = 1;
 ALTER TABLE tasks
