@@ -34,6 +34,9 @@ export default tseslint.config(
   },
   {
     files: ["**/*.cjs", "bin/*", "provider/pulumi-resource-upgrade"],
-    languageOptions: { sourceType: "commonjs", globals: { require: "readonly", module: "writable", process: "readonly", __dirname: "readonly" } },
+    languageOptions: {
+      sourceType: "commonjs",
+      globals: { require: "readonly", module: "writable", process: "readonly", __dirname: "readonly" },
+    },
   },
 );

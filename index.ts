@@ -1,5 +1,5 @@
-import { Upgrade } from "./components/upgrade";
 import { readSettings } from "./components/stack-settings";
+import { Upgrade } from "./components/upgrade";
 
 // The whole program: the settings of this stack, and an installation that is as they say. The phases and their order
 // are in components/upgrade.ts.

@@ -9,6 +9,15 @@ const version = z.string().regex(/^\d+\.\d+\.\d+$/, "must be a version such as 1
 /** Becomes a file's name and part of a command line. */
 const serviceName = z.string().regex(/^[a-z][a-z0-9-]{0,40}$/, "must be lower-case letters, digits and '-'");
 
+const pattern = z.string().superRefine((source, context) => {
+  try {
+    new RegExp(source);
+  } catch (error) {
+    const said = error instanceof Error ? error.message.split(": ").at(-1) : String(error);
+    context.addIssue({ code: "custom", message: `is no regular expression: ${said}` });
+  }
+});
+
 const serviceSchema = z.strictObject({
   name: serviceName,
   command: text.describe("shell command; '{version}' stands for the release"),
@@ -29,16 +38,24 @@ const schema = z.strictObject({
   configFolder: text.default("config"),
   catalogue: z.string().default(""),
   database: z
-    .strictObject({ key: text.default("DATABASE_URL"), host: z.string().default(""), port: z.int().min(0).max(65535).default(0) })
+    .strictObject({
+      key: text.default("DATABASE_URL"),
+      host: z.string().default(""),
+      port: z.int().min(0).max(65535).default(0),
+    })
     .prefault({}),
   databaseUrl: z.string().default(""),
   services: z.array(serviceSchema).default([]),
   backup: z.strictObject({ folder: text.default("backups"), jobs: z.int().min(1).max(64).default(2) }).prefault({}),
   quiesce: z.strictObject({ timeout: seconds.default(60), terminate: z.boolean().default(false) }).prefault({}),
   migration: z
-    .strictObject({ lockTimeout: seconds.default(4), retries: z.int().min(0).max(1000).default(10), concurrentlyTimeout: seconds.default(7200) })
+    .strictObject({
+      lockTimeout: seconds.default(4),
+      retries: z.int().min(0).max(1000).default(10),
+      concurrentlyTimeout: seconds.default(7200),
+    })
     .prefault({}),
-  verification: z.strictObject({ logAllow: z.array(z.string()).default([]) }).prefault({}),
+  verification: z.strictObject({ logAllow: z.array(pattern).default([]) }).prefault({}),
   preview: z.strictObject({ budget: seconds.default(10) }).prefault({}),
   onFailure: z.enum(["restart", "leave"]).default("restart"),
   acceptBreaking: z.string().default(""),
@@ -66,9 +83,7 @@ export class SettingsError extends Error {
 
 /** Every key of the configuration with its default, undefined where there is none. */
 export function settingDefaults(): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(schema.shape).map(([key, field]) => [key, field.safeParse(undefined).data]),
-  );
+  return Object.fromEntries(Object.entries(schema.shape).map(([key, field]) => [key, field.safeParse(undefined).data]));
 }
 
 /**
@@ -82,7 +97,7 @@ export function parseSettings(raw: Readonly<Record<string, string>>): Settings {
     Object.entries(raw).map(([key, value]) => [key, structured.has(key) ? decode(value) : value]),
   );
   const result = schema.safeParse(values);
-  const faults = result.success ? judge(result.data) : result.error.issues.flatMap(describe);
+  const faults = [...(result.error?.issues ?? []).flatMap((issue) => describe(issue, values)), ...judge(values)];
   if (result.success && faults.length === 0) return Object.freeze(result.data);
   throw new SettingsError(faults);
 }
@@ -103,25 +118,40 @@ function decode(value: string): unknown {
   }
 }
 
-function describe(issue: z.core.$ZodIssue): string[] {
+function describe(issue: z.core.$ZodIssue, values: unknown): string[] {
   if (issue.code === "unrecognized_keys")
-    return issue.keys.map((key) => `octollm:${[...issue.path, key].join(".")}: there is no such setting`);
-  return [`octollm:${issue.path.join(".")}: ${issue.message}`];
+    return issue.keys.map((key) => `${pathOf([...issue.path, key])}: there is no such setting`);
+  const isSet = valueAt(values, issue.path) !== undefined;
+  return [`${pathOf(issue.path)}: ${isSet ? issue.message : "is not set"}`];
 }
 
-function judge(settings: Settings): string[] {
+/** `octollm:services[0].port`, as `octollm config set --path` takes it. */
+function pathOf(path: readonly PropertyKey[]): string {
+  const [first = "", ...rest] = path;
+  return `octollm:${String(first)}${rest.map((part) => (typeof part === "number" ? `[${part}]` : `.${String(part)}`)).join("")}`;
+}
+
+function valueAt(values: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>((value, part) => (value as Record<PropertyKey, unknown> | undefined)?.[part], values);
+}
+
+/** What the schema cannot say. Looks at the values as they came, so that these faults are listed beside all others. */
+function judge({ target, services = [] }: Readonly<Record<string, unknown>>): string[] {
   const faults: string[] = [];
-  if (settings.target !== "local")
+  if (target === "docker" || target === "kubernetes")
     faults.push(
-      `octollm:target: '${settings.target}' is not available in this version of the program; only 'local' is, ` +
+      `octollm:target: '${target}' is not available in this version of the program; only 'local' is, ` +
         `which runs the services as processes of this host`,
     );
-  else if (settings.services.length === 0) faults.push("octollm:services: names no service to run");
+  if (!Array.isArray(services)) return faults;
+  if (target === "local" && services.length === 0) faults.push("octollm:services: names no service to run");
   for (const key of ["name", "port"] as const) {
     const seen = new Set<unknown>();
-    settings.services.forEach((service, index) => {
-      if (seen.has(service[key])) faults.push(`octollm:services[${index}].${key}: '${service[key]}' stands twice`);
-      seen.add(service[key]);
+    services.forEach((service: Partial<ServiceSettings> | null, index) => {
+      const value = service?.[key];
+      if (value === undefined) return;
+      if (seen.has(value)) faults.push(`${pathOf(["services", index, key])}: '${String(value)}' stands twice`);
+      seen.add(value);
     });
   }
   return faults;

@@ -14,7 +14,9 @@ const options = { loader: "ts", format: "cjs", target: "node20", sourcemap: "inl
 
 function compile(source, filename) {
   const sourcefile = path.relative(root, filename);
-  const key = createHash("sha256").update(JSON.stringify([esbuildVersion, options, sourcefile, source])).digest("hex");
+  const key = createHash("sha256")
+    .update(JSON.stringify([esbuildVersion, options, sourcefile, source]))
+    .digest("hex");
   const cached = path.join(cacheFolder, `${key}.cjs`);
   try {
     return fs.readFileSync(cached, "utf8");

@@ -3,8 +3,8 @@ import { isAbsolute, join, relative, resolve } from "node:path";
 
 import { Command, InvalidArgumentError } from "commander";
 
-import { readDotenv } from "../environment/write";
 import type { Backend } from "../engine/main";
+import { readDotenv } from "../environment/write";
 import { look } from "../phases/preflight";
 import type { ServiceSettings } from "../phases/site";
 import { type DiscoveredService, discoverService } from "../runtimes/discover";
@@ -39,7 +39,12 @@ export function adoptCommand(): Command {
     .description("find the OctoLLM that runs here and write a stack for it; changes nothing of the installation")
     .option("-s, --stack <name>", "name of the new stack", "dev")
     .option("--installation <folder>", "folder with its .env", ".")
-    .option("--service <name=port>", "a service and its port, in place of the usual ones; may be repeated", collectService, {})
+    .option(
+      "--service <name=port>",
+      "a service and its port, in place of the usual ones; may be repeated",
+      collectService,
+      {},
+    )
     .action(adopt);
 }
 
@@ -71,7 +76,9 @@ async function adopt(options: AdoptOptions): Promise<void> {
   print(`Found OctoLLM ${parsed.version} in ${folder}:`);
   for (const { name, port, command } of services) print(`  ${name} on port ${port}: ${command}`);
   print(`  database ${world.database} at revision ${world.revisions.join(", ")}, PostgreSQL ${database.serverVersion}`);
-  print(`Wrote ${relative(process.cwd(), backend.config(options.stack).file)} and selected stack '${options.stack}'. Nothing else was changed.`);
+  print(
+    `Wrote ${relative(process.cwd(), backend.config(options.stack).file)} and selected stack '${options.stack}'. Nothing else was changed.`,
+  );
   print(`Next:\n  octollm preview    shows that adopting changes nothing\n  octollm up         adopts`);
 }
 
@@ -88,7 +95,8 @@ async function findServices(folder: string, named: Readonly<Record<string, numbe
     const service = await discoverService(port, health);
     // Without a name from the operator, only what says its release is believed to be an OctoLLM.
     if (service && (name in named || service.release !== null)) found.push(describeService(name, service, folder));
-    else if (name in named) throw new Error(`Nothing answers ${health} on port ${port} for '${name}'. Nothing was written.`);
+    else if (name in named)
+      throw new Error(`Nothing answers ${health} on port ${port} for '${name}'. Nothing was written.`);
   }
   if (found.length > 0) return found;
   throw new Error(
@@ -128,7 +136,9 @@ function describeStack(folder: string, project: string, services: readonly Found
     version,
     target: "local",
     installation: inside.startsWith("..") || isAbsolute(inside) ? folder : inside || ".",
-    services: services.map(({ release: _, ...service }) => service),
+    services: services.map(({ name, command, directory, port, health: path, log }) => {
+      return { name, command, directory, port, health: path, log };
+    }),
   };
 }
 
@@ -150,7 +160,8 @@ function refuseIfConfigured(backend: Backend, stack: string): void {
 async function writeStack(backend: Backend, stack: string, settings: Record<string, unknown>): Promise<void> {
   if (!existsSync(backend.location.checkpoint(stack))) await backend.createStack(stack);
   const config = backend.config(stack);
-  for (const [key, value] of Object.entries(settings)) config.set(`octollm:${key}`, value as Parameters<typeof config.set>[1]);
+  for (const [key, value] of Object.entries(settings))
+    config.set(`octollm:${key}`, value as Parameters<typeof config.set>[1]);
   config.save();
   backend.select(stack);
 }

@@ -3,8 +3,8 @@ import { accessSync, constants, readdirSync } from "node:fs";
 import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
 
-import { type Backend, engineVersion, runEngine } from "../engine/main";
 import { lockStack } from "../engine/backend/lock";
+import { type Backend, engineVersion, runEngine } from "../engine/main";
 import { note } from "./output";
 
 /** Which engine runs the program; both are given the same words and flags. */
@@ -78,10 +78,12 @@ export function chooseEngine(forced: string | undefined): EngineChoice {
   const missing = neededPlugins.filter((name) => !hasPlugin(name));
   if (forced === "standalone") return standalone;
   if (forced === "pulumi") {
-    if (!present) throw new Error("--engine pulumi: the Pulumi CLI is not on PATH. Nothing was done. Leave --engine away.");
+    if (!present)
+      throw new Error("--engine pulumi: the Pulumi CLI is not on PATH. Nothing was done. Leave --engine away.");
     return pulumi();
   }
-  if (forced !== undefined) throw new Error(`--engine ${forced}: there are the engines 'pulumi' and 'standalone'. Nothing was done.`);
+  if (forced !== undefined)
+    throw new Error(`--engine ${forced}: there are the engines 'pulumi' and 'standalone'. Nothing was done.`);
   return present && missing.length === 0 ? pulumi() : standalone;
 }
 

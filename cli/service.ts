@@ -10,7 +10,9 @@ import { print } from "./output";
  * environment, so that the commands themselves never change.
  */
 export function serviceCommand(): Command {
-  const command = new Command("service").description("start or stop one service of a deployment (used by the program itself)");
+  const command = new Command("service").description(
+    "start or stop one service of a deployment (used by the program itself)",
+  );
   command.command("start <name>").action(async (name: string) => start(await specFromEnvironment(name)));
   command.command("stop <name>").action(async (name: string) => stop(await specFromEnvironment(name)));
   return command;
@@ -19,9 +21,12 @@ export function serviceCommand(): Command {
 async function specFromEnvironment(name: string): Promise<ServiceSpec> {
   const { OCTOLLM_SERVICE: placed, OCTOLLM_RELEASE: release } = process.env;
   if (placed === undefined || release === undefined)
-    throw new Error("OCTOLLM_SERVICE and OCTOLLM_RELEASE are not set: this command belongs to a deployment. Nothing was touched.");
+    throw new Error(
+      "OCTOLLM_SERVICE and OCTOLLM_RELEASE are not set: this command belongs to a deployment. Nothing was touched.",
+    );
   const spec = await serviceSpec(JSON.parse(placed) as PlacedService, release);
-  if (spec.name !== name) throw new Error(`OCTOLLM_SERVICE describes '${spec.name}', not '${name}'. Nothing was touched.`);
+  if (spec.name !== name)
+    throw new Error(`OCTOLLM_SERVICE describes '${spec.name}', not '${name}'. Nothing was touched.`);
   return spec;
 }
 

@@ -2,8 +2,8 @@ import { Command } from "commander";
 import pc from "picocolors";
 
 import { listBackups } from "../backup/list";
-import { look, type Look } from "../phases/preflight";
-import { sitePath, type Site } from "../phases/site";
+import { type Look, look } from "../phases/preflight";
+import { type Site, sitePath } from "../phases/site";
 import { closedGates } from "../planner/gates";
 import { type Settings, siteOf } from "../settings";
 import { print } from "./output";
@@ -62,7 +62,8 @@ function describeAttempts({ observation }: Look): string[] {
 }
 
 function nextCommand({ outcome, observation }: Look, settings: Settings, emptyStack: boolean): string {
-  if (outcome.kind === "refused") return `correct first:\n${outcome.reasons.map(({ path, text }) => `  ${path}: ${text}`).join("\n")}`;
+  if (outcome.kind === "refused")
+    return `correct first:\n${outcome.reasons.map(({ path, text }) => `  ${path}: ${text}`).join("\n")}`;
   if (outcome.settled) return "nothing to do";
   const gates = closedGates(outcome.plan, settings, observation.world.openAttempt);
   if (gates.length > 0) return gates.map(({ text }) => text).join("\n           ");

@@ -2,7 +2,16 @@ import * as pulumi from "@pulumi/pulumi";
 
 import type { Site } from "../phases/site";
 import type { Acceptances } from "../planner/gates";
-import type { BackupPlan, CheckPlan, DeployPlan, EnvironmentPlan, Plan, RevisionStep, RollbackPlan, StopPlan } from "../planner/plan";
+import type {
+  BackupPlan,
+  CheckPlan,
+  DeployPlan,
+  EnvironmentPlan,
+  Plan,
+  RevisionStep,
+  RollbackPlan,
+  StopPlan,
+} from "../planner/plan";
 
 type Options = pulumi.CustomResourceOptions;
 
@@ -20,7 +29,12 @@ export class Preflight extends pulumi.CustomResource {
   declare readonly plan: pulumi.Output<Plan>;
 
   constructor(name: string, args: PreflightArgs, options?: Options) {
-    super("upgrade:index:Preflight", name, { ...args, plan: undefined, serverVersion: undefined, schemaVersion: undefined }, options);
+    super(
+      "upgrade:index:Preflight",
+      name,
+      { ...args, plan: undefined, serverVersion: undefined, schemaVersion: undefined },
+      options,
+    );
   }
 }
 
@@ -36,7 +50,12 @@ export class Backup extends pulumi.CustomResource {
   declare readonly path: pulumi.Output<string | undefined>;
 
   constructor(name: string, args: Slice<BackupPlan>, options?: Options) {
-    super("upgrade:index:Backup", name, { ...args, backupId: undefined, path: undefined, bytes: undefined, seconds: undefined }, options);
+    super(
+      "upgrade:index:Backup",
+      name,
+      { ...args, backupId: undefined, path: undefined, bytes: undefined, seconds: undefined },
+      options,
+    );
   }
 }
 

@@ -11,7 +11,7 @@ export function readSettings(): Settings {
   const prefix = `${pulumi.getProject()}:`;
   const own = Object.entries(pulumi.runtime.allConfig()).filter(([key]) => key.startsWith(prefix));
   try {
-    return parseSettings(Object.fromEntries(own.map(([key, value]) => [key.slice(prefix.length), value as string])));
+    return parseSettings(Object.fromEntries(own.map(([key, value]) => [key.slice(prefix.length), value])));
   } catch (error) {
     throw error instanceof SettingsError ? new pulumi.RunError(error.message) : error;
   }

@@ -28,12 +28,25 @@ export class Upgrade extends pulumi.ComponentResource {
     const quiesce = new Quiesce("quiesce", { attempt, ...slice(plan.stops, "services", "reasons") }, after(preflight));
     const backup = new Backup("backup", { attempt, ...slice(plan.backup, "required", "contents") }, after(quiesce));
     const pre = new SchemaMigration("pre", { attempt, phase: "pre", revisions: plan.revisions.pre }, after(backup));
-    const environment = new Environment("environment", { attempt, ...slice(plan.environment, "file", "undo", "apply", "lines") }, after(pre));
-    const deployment = deployTo(settings.target, "services", { settings, attempt, release: plan.to }, { parent: this, dependsOn: [preflight, environment] });
+    const environment = new Environment(
+      "environment",
+      { attempt, ...slice(plan.environment, "file", "undo", "apply", "lines") },
+      after(pre),
+    );
+    const deployment = deployTo(
+      settings.target,
+      "services",
+      { settings, attempt, release: plan.to },
+      { parent: this, dependsOn: [preflight, environment] },
+    );
     const resume = new Resume("resume", { attempt, ...slice(plan.deploy, "release", "services") }, after(deployment));
     const checks = slice(plan.checks, "release", "revision", "countsMustMatch", "lines");
     const verification = new Verification("verification", { attempt, ...checks }, after(resume));
-    const post = new SchemaMigration("post", { attempt, phase: "post", revisions: plan.revisions.post }, after(verification));
+    const post = new SchemaMigration(
+      "post",
+      { attempt, phase: "post", revisions: plan.revisions.post },
+      after(verification),
+    );
     new Completion("completion", { attempt, release: plan.to, planId: plan.id, wayBack: plan.rollback }, after(post));
 
     this.plan = plan;

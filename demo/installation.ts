@@ -6,8 +6,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Client } from "pg";
 
 import { databaseAddress } from "../environment/database-address";
-import { parseDatabaseUrl } from "../postgres/address";
 import { DotenvFile, expandedValues } from "../environment/dotenv-file";
+import { parseDatabaseUrl } from "../postgres/address";
 import { fillTables } from "./sample-tasks";
 
 const project = resolve(__dirname, "..");

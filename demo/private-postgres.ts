@@ -90,7 +90,20 @@ export class PrivatePostgres {
       chownSync(passwordFile, this.#owner.uid, this.#owner.gid);
     }
     const { user } = this.address;
-    this.#run("initdb", ["-D", this.#data, "-U", user, "-A", "scram-sha-256", "--pwfile", passwordFile, "-E", "UTF8", "--locale=C", "--no-sync"]);
+    this.#run("initdb", [
+      "-D",
+      this.#data,
+      "-U",
+      user,
+      "-A",
+      "scram-sha-256",
+      "--pwfile",
+      passwordFile,
+      "-E",
+      "UTF8",
+      "--locale=C",
+      "--no-sync",
+    ]);
     rmSync(passwordFile);
     const lines = {
       listen_addresses: "'127.0.0.1'",
@@ -179,9 +192,13 @@ export function makeReachable(folder: string): void {
  * server's own uid could not reach it there.
  */
 export function reachableFolder(folder: string): string {
-  const parents = resolve(folder).split(sep).map((_, index, parts) => parts.slice(0, index + 1).join(sep) || sep);
+  const parents = resolve(folder)
+    .split(sep)
+    .map((_, index, parts) => parts.slice(0, index + 1).join(sep) || sep);
   const reachable = process.getuid?.() !== 0 || parents.every(isPassable);
-  return reachable ? folder : join(tmpdir(), `octollm-${createHash("sha256").update(folder).digest("hex").slice(0, 12)}`);
+  return reachable
+    ? folder
+    : join(tmpdir(), `octollm-${createHash("sha256").update(folder).digest("hex").slice(0, 12)}`);
 }
 
 function isPassable(folder: string): boolean {

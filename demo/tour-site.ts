@@ -70,6 +70,7 @@ export async function removeEarlierTour(): Promise<void> {
   const { location } = backend;
   for (const path of [location.history(tourStack), location.backups(tourStack), location.locks(tourStack)])
     rmSync(path, { recursive: true, force: true });
-  for (const ending of ["", ".bak", ".attrs", ".bak.attrs"]) rmSync(location.checkpoint(tourStack) + ending, { force: true });
+  for (const ending of ["", ".bak", ".attrs", ".bak.attrs"])
+    rmSync(location.checkpoint(tourStack) + ending, { force: true });
   rmSync(backend.config(tourStack).file, { force: true });
 }

@@ -35,14 +35,20 @@ export const everything: Show = (line) => line;
 export const phasesOnly: Show = (line) => {
   const [, name, type, took] = /upgrade:index:(\w+) (\S+) (?:created|updated) \(([\d.]+)s\)/.exec(line) ?? [];
   if (name !== undefined && name !== "LocalDeployment" && name !== "Upgrade")
-    return `${name === "SchemaMigration" ? `SchemaMigration (${type})` : name}`.padEnd(24) + `${took} s`;
-  const [, service, seconds] = /command:local:Command services-(\S+) (?:created|updated) \(([\d.]+)s\)/.exec(line) ?? [];
-  if (service !== undefined) return `Deployment: ${service}`.padEnd(24) + `${seconds} s`;
-  return /^\s+(downtimeSeconds|release)\s*:|^\s+[+~]? ?\d+ (created|updated|unchanged)|error|failed/.test(line) ? line.trim() : null;
+    return `${name === "SchemaMigration" ? `SchemaMigration (${type})` : name}`.padEnd(28) + `${took} s`;
+  const [, service, seconds] =
+    /command:local:Command services-(\S+) (?:created|updated) \(([\d.]+)s\)/.exec(line) ?? [];
+  if (service !== undefined) return `Deployment (${service})`.padEnd(28) + `${seconds} s`;
+  return /^\s+(downtimeSeconds|release)\s*:|^\s+[+~]? ?\d+ (created|updated|unchanged)|error|failed/.test(line)
+    ? line.trim()
+    : null;
 };
 
 /** What a preview says of the plan, without the list of resources. */
-export const planOnly: Show = (line) => (/^ {4}\S|unchanged|to update|to create|error/.test(line) && !/upgrade:index|: "|: \[|: \{|[\]}]$/.test(line) ? line.trimEnd() : null);
+export const planOnly: Show = (line) =>
+  /^ {4}\S|unchanged|to update|to create|error/.test(line) && !/upgrade:index|: "|: \[|: \{|[\]}]$/.test(line)
+    ? line.trimEnd()
+    : null;
 
 /**
  * Runs `octollm` as its user would, and shows the command and, through `show`, its output.

@@ -3,7 +3,15 @@ import { join } from "node:path";
 
 import { MissingBinaryError } from "../postgres/binaries";
 import { createInstallation, type Fingerprint, fingerprint, startRelease } from "./installation";
-import { installationFolder, prepareSite, removeEarlierTour, shown, stopEverything, tourFolder, tourStack } from "./tour-site";
+import {
+  installationFolder,
+  prepareSite,
+  removeEarlierTour,
+  shown,
+  stopEverything,
+  tourFolder,
+  tourStack,
+} from "./tour-site";
 import { BrokenClaim, chapter, claim, octollm, phasesOnly, planOnly, say } from "./tour-steps";
 
 const stack = ["--stack", tourStack];
@@ -23,8 +31,14 @@ async function setUp(): Promise<Before> {
   await createInstallation({ folder: installationFolder, databaseUrl, port });
   await startRelease({ folder: installationFolder, release: "0.1.0", port });
   const data = await fingerprint(databaseUrl);
-  say(`In ${shown(tourFolder)}/: a private PostgreSQL, an edited .env, and OctoLLM 0.1.0`, `on port ${port}, started by hand.`);
-  claim(`${data.tasks.toLocaleString("en")} tasks with priorities from 1 to 5 are in its database`, data.tasks === 20_000);
+  say(
+    `In ${shown(tourFolder)}/: a private PostgreSQL, an edited .env, and OctoLLM 0.1.0`,
+    `on port ${port}, started by hand.`,
+  );
+  claim(
+    `${data.tasks.toLocaleString("en")} tasks with priorities from 1 to 5 are in its database`,
+    data.tasks === 20_000,
+  );
   claim("GET /tasks answers", (await status(port, "/tasks?limit=1")) === 200);
   return { data, env: env(), databaseUrl, port };
 }
@@ -47,8 +61,11 @@ async function upgrade({ data, databaseUrl, port }: Before): Promise<void> {
   await octollm(["up", "--yes", "--skip-preview", ...stack], phasesOnly);
   const [task] = await tasks(port, "/api/v1/tasks?limit=1");
   const now = await fingerprint(databaseUrl);
-  claim(`GET /api/v1/tasks answers: "${task?.description}", priority ${task?.priority}`, task !== undefined);
-  claim("the old path /tasks and /execute are gone", (await status(port, "/tasks")) === 404 && (await status(port, "/execute")) === 404);
+  claim(`GET /api/v1/tasks answers with a task of priority ${task?.priority}`, task !== undefined);
+  claim(
+    "the old path /tasks and /execute are gone",
+    (await status(port, "/tasks")) === 404 && (await status(port, "/execute")) === 404,
+  );
   claim("every priority is doubled, no task is missing", isDoubled(data, now));
   const output = await octollm(["preview", "--expect-no-changes", ...stack], planOnly);
   claim("a second preview has nothing to do", output.includes("unchanged"));
@@ -88,7 +105,6 @@ async function status(port: number, path: string): Promise<number> {
 }
 
 interface Task {
-  readonly description: string;
   readonly priority: number;
 }
 
@@ -102,8 +118,14 @@ function same(before: Fingerprint, now: Fingerprint): boolean {
 }
 
 function isDoubled(before: Fingerprint, now: Fingerprint): boolean {
-  const doubled = Object.entries(before.priorities).every(([priority, count]) => now.priorities[String(2 * Number(priority))] === count);
-  return doubled && Object.keys(now.priorities).length === Object.keys(before.priorities).length && now.tasks === before.tasks;
+  const doubled = Object.entries(before.priorities).every(
+    ([priority, count]) => now.priorities[String(2 * Number(priority))] === count,
+  );
+  return (
+    doubled &&
+    Object.keys(now.priorities).length === Object.keys(before.priorities).length &&
+    now.tasks === before.tasks
+  );
 }
 
 async function tour(keep: boolean): Promise<void> {

@@ -28,9 +28,7 @@ export class DatabaseAddressError extends Error {
 export function databaseAddress(file: DotenvFile, options: AddressOptions = {}): DatabaseAddress {
   const { key = "DATABASE_URL", path = ".env" } = options;
   const url = expandedValue(file, key);
-  const address = url
-    ? inFile(`${key} in '${path}'`, () => parseDatabaseUrl(url))
-    : addressFromParts(file, key, path);
+  const address = url ? inFile(`${key} in '${path}'`, () => parseDatabaseUrl(url)) : addressFromParts(file, key, path);
   return { ...address, host: options.host ?? address.host, port: options.port ?? address.port };
 }
 

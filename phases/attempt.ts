@@ -51,7 +51,10 @@ export class PhaseError extends Error {
 }
 
 /** A session for the ledger of the attempt's database. */
-export async function withLedger<T>(attempt: Pick<Attempt, "address">, use: (client: Client) => Promise<T>): Promise<T> {
+export async function withLedger<T>(
+  attempt: Pick<Attempt, "address">,
+  use: (client: Client) => Promise<T>,
+): Promise<T> {
   return withClient(attempt.address, { name: "ledger" }, use);
 }
 

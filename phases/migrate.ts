@@ -18,7 +18,9 @@ export async function migrate(
 ): Promise<readonly RevisionResult[]> {
   if (steps.length === 0) return [];
   if (attempt.progress.backup === null)
-    throw new PhaseError("There is no verified backup of this attempt, and without one no revision is applied or undone.");
+    throw new PhaseError(
+      "There is no verified backup of this attempt, and without one no revision is applied or undone.",
+    );
   attempt.progress.touched = true;
   const { lockTimeout, retries, concurrentlyTimeout } = attempt.site.migration;
   const results = await applyRevisions({

@@ -28,11 +28,12 @@ export async function observe(
 ): Promise<Observation> {
   const { file } = await readEnvironment(site);
   const services = await inspectServices(site, version);
-  const options = { name: "preview", readOnly: true, connectTimeoutMs: site.preview.budget * 1000 };
-  const { database, ledger } = await withClient(address, options, async (client) => ({
-    database: await readDatabaseFacts(client),
-    ledger: await readLedger(client),
-  }));
+  const budgetMs = site.preview.budget * 1000;
+  const options = { name: "preview", readOnly: true, connectTimeoutMs: budgetMs };
+  const { database, ledger } = await withClient(address, options, async (client) => {
+    await client.query(`SET statement_timeout = ${budgetMs}`);
+    return { database: await readDatabaseFacts(client), ledger: await readLedger(client) };
+  });
   const world: World = {
     database: database.database,
     release: findRunningRelease({ services, database, ledger, catalogue }),

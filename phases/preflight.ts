@@ -12,7 +12,7 @@ import type { Catalogue } from "../releases/release";
 import { programVersion } from "../version";
 import { type Attempt, noProgress, PhaseError, withLedger } from "./attempt";
 import { type Observation, observe } from "./observe";
-import { catalogueFolder, goalOf, readAddress, type Site } from "./site";
+import { catalogueFolder, goalOf, logOffsets, readAddress, type Site } from "./site";
 
 /** Which database a stack belongs to; a null identifier is one that the role may not read. */
 export interface DatabasePin {
@@ -55,9 +55,12 @@ export function pinOf({ database }: Observation): DatabasePin {
 /** Why this is not the database that the stack belongs to; empty when it is. */
 export function judgePin(pin: DatabasePin, observation: Observation): Refusal[] {
   const now = pinOf(observation);
-  const same = now.database === pin.database && (now.systemIdentifier ?? pin.systemIdentifier) === (pin.systemIdentifier ?? now.systemIdentifier);
+  const same =
+    now.database === pin.database &&
+    (now.systemIdentifier ?? pin.systemIdentifier) === (pin.systemIdentifier ?? now.systemIdentifier);
   if (same) return [];
-  const describe = ({ database, systemIdentifier }: DatabasePin) => `'${database}' of cluster ${systemIdentifier ?? "unknown"}`;
+  const describe = ({ database, systemIdentifier }: DatabasePin) =>
+    `'${database}' of cluster ${systemIdentifier ?? "unknown"}`;
   return [
     {
       path: "database",
@@ -82,14 +85,21 @@ export function describeRefusals(reasons: readonly Refusal[]): string {
 /**
  * Opens an attempt in the ledger; the caller holds the upgrade lock.
  *
+ * @returns the attempt, and the look that its plan was made from
  * @throws PhaseError when a gate is closed or nothing can be planned; nothing was touched then
  */
-export async function begin(request: Request, stack: string, accepted: Acceptances): Promise<Attempt> {
+export async function begin(
+  request: Request,
+  stack: string,
+  accepted: Acceptances,
+): Promise<{ readonly attempt: Attempt; readonly seen: Look }> {
   const seen = await look(request);
   const plan = plannedBy(seen);
   const gates = closedGates(plan, accepted, seen.observation.world.openAttempt);
   if (gates.length > 0)
-    throw new PhaseError(`The upgrade was not started, nothing was touched. Still to be accepted:\n${describeRefusals(gates)}`);
+    throw new PhaseError(
+      `The upgrade was not started, nothing was touched. Still to be accepted:\n${describeRefusals(gates)}`,
+    );
   const { address, catalogue } = seen;
   const number = await withLedger({ address }, async (client) => {
     await ensureLedger(client);
@@ -106,5 +116,6 @@ export async function begin(request: Request, stack: string, accepted: Acceptanc
       expected: plan.attempt,
     });
   });
-  return { number, plan, site: request.site, address, catalogue, progress: noProgress() };
+  const progress = { ...noProgress(), logOffsets: await logOffsets(request.site, plan.from) };
+  return { attempt: { number, plan, site: request.site, address, catalogue, progress }, seen };
 }

@@ -2,10 +2,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { withClient } from "../postgres/connection";
 import { type ForeignSession, foreignSessions, terminateSessions } from "../postgres/sessions";
-import { logOffset } from "../runtimes/log-scan";
 import { processRuntime } from "../runtimes/process";
 import { type Activity, type Attempt, PhaseError } from "./attempt";
-import { serviceSpecs } from "./site";
+import { logOffsets, serviceSpecs } from "./site";
 
 /**
  * Stops services in the given order, then waits until no other client is connected to the database.
@@ -25,7 +24,8 @@ export async function quiesce(attempt: Attempt, services: readonly string[], act
     activity.progress(`stopping ${name}`);
     await runtime.stop(spec, activity);
   }
-  attempt.progress.logOffsets = Object.fromEntries(specs.map((spec) => [spec.name, logOffset(spec.log)]));
+  // What the old release says while it stops is no fault of the new one.
+  attempt.progress.logOffsets = await logOffsets(attempt.site, attempt.plan.from);
   await waitForClients(attempt, activity);
 }
 
@@ -38,7 +38,10 @@ async function waitForClients({ address, site }: Attempt, { signal, progress }: 
       signal.throwIfAborted();
       if (site.quiesce.terminate) {
         progress(`ending ${sessions.length} sessions of other clients, as quiesce.terminate says`);
-        await terminateSessions(client, sessions.map((session) => session.pid));
+        await terminateSessions(
+          client,
+          sessions.map((session) => session.pid),
+        );
       } else if (Date.now() > deadline) {
         throw clientsStay(sessions, site.quiesce.timeout);
       }

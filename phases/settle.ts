@@ -19,7 +19,9 @@ import { goalOf } from "./site";
  */
 export async function settle(attempt: Attempt, failure: string, activity: Activity): Promise<string> {
   const undone = await undo(attempt, activity);
-  const state = await describeState(attempt).catch((error: unknown) => `How things stand could not be read: ${text(error)}`);
+  const state = await describeState(attempt).catch(
+    (error: unknown) => `How things stand could not be read: ${text(error)}`,
+  );
   await withLedger(attempt, (client) =>
     closeAttempt(client, { attempt: attempt.number, status: "failed", error: failure }),
   ).catch(() => undefined);
@@ -45,8 +47,10 @@ async function undo(attempt: Attempt, activity: Activity): Promise<string> {
 async function planBack({ site, address, catalogue, plan }: Attempt): Promise<Plan | string> {
   const { world } = await observe(site, { address, catalogue, version: plan.from });
   const outcome = makePlan(world, goalOf(site, plan.from, false), catalogue);
-  if (outcome.kind === "refused") return `It was not undone: ${outcome.reasons.map((reason) => reason.text).join("; ")}`;
-  if (outcome.plan.loss.id !== null) return `It was not undone, because that loses data: ${outcome.plan.loss.kinds.join("; ")}`;
+  if (outcome.kind === "refused")
+    return `It was not undone: ${outcome.reasons.map((reason) => reason.text).join("; ")}`;
+  if (outcome.plan.loss.id !== null)
+    return `It was not undone, because that loses data: ${outcome.plan.loss.kinds.join("; ")}`;
   return outcome.plan;
 }
 
@@ -63,7 +67,9 @@ async function execute(attempt: Attempt, activity: Activity): Promise<void> {
 
 async function describeState({ site, address, catalogue, plan, progress }: Attempt): Promise<string> {
   const { world } = await observe(site, { address, catalogue, version: plan.from });
-  const services = world.services.map(({ name, running, release }) => `${name} ${running ? (release ?? "runs") : "stopped"}`);
+  const services = world.services.map(
+    ({ name, running, release }) => `${name} ${running ? (release ?? "runs") : "stopped"}`,
+  );
   const backup = progress.backup ? `backup ${progress.backup.path}` : "no backup was made";
   return `Now: ${services.join(", ")}; database '${world.database}' at revision ${world.revisions.join(", ")}; ${backup}.`;
 }

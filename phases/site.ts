@@ -6,6 +6,7 @@ import { readDotenv } from "../environment/write";
 import type { Goal } from "../planner/world";
 import { type DatabaseAddress, parseDatabaseUrl } from "../postgres/connection";
 import { ownCatalogue } from "../releases/catalogue";
+import { logOffset } from "../runtimes/log-scan";
 import type { ServiceSpec } from "../runtimes/runtime";
 
 /** One service as the settings describe it; times in seconds. */
@@ -93,7 +94,10 @@ export interface PlacedService extends Pick<Site, "installation" | "environmentF
 }
 
 /** The services of a release as their driver wants them, in starting order. */
-export async function serviceSpecs({ installation, environmentFile, services }: Site, release: string): Promise<ServiceSpec[]> {
+export async function serviceSpecs(
+  { installation, environmentFile, services }: Site,
+  release: string,
+): Promise<ServiceSpec[]> {
   return Promise.all(services.map((service) => serviceSpec({ installation, environmentFile, service }, release)));
 }
 
@@ -119,4 +123,9 @@ export async function serviceSpec(placed: PlacedService, release: string): Promi
     startTimeoutSeconds: service.startTimeout,
     stopTimeoutSeconds: service.stopTimeout,
   };
+}
+
+/** Size of each service's log at this moment, in bytes: what comes after it is new. */
+export async function logOffsets(site: Site, release: string): Promise<Record<string, number>> {
+  return Object.fromEntries((await serviceSpecs(site, release)).map(({ name, log }) => [name, logOffset(log)]));
 }

@@ -1,5 +1,5 @@
-import { expectedIndexes } from "../planner/checks";
 import { findRelease } from "../planner/chain";
+import { expectedIndexes } from "../planner/checks";
 import type { CheckPlan } from "../planner/plan";
 import { checkIndexes, checkInvariant, type CheckResult, compareCounts } from "../postgres/checks";
 import { type Client, withClient } from "../postgres/connection";
@@ -20,14 +20,22 @@ const smokeTimeoutMs = 10_000;
  * @returns all results; each of them passed
  * @throws PhaseError that lists the checks that failed
  */
-export async function verify(attempt: Attempt, plan: CheckPlan, { progress }: Activity): Promise<readonly CheckResult[]> {
+export async function verify(
+  attempt: Attempt,
+  plan: CheckPlan,
+  { progress }: Activity,
+): Promise<readonly CheckResult[]> {
   const release = findRelease(attempt.catalogue, plan.release);
   if (!release) throw new PhaseError(`The catalogue has no release '${plan.release}' to verify.`);
   const specs = await serviceSpecs(attempt.site, plan.release);
   progress("asking the services");
   const results = [...(await checkHealth(specs)), ...(await checkSmoke(release.smoke, specs))];
   progress("looking at the database");
-  results.push(...(await withClient(attempt.address, { name: "verify", readOnly: true }, (client) => checkDatabase(client, attempt, { plan, release }))));
+  results.push(
+    ...(await withClient(attempt.address, { name: "verify", readOnly: true }, (client) =>
+      checkDatabase(client, attempt, { plan, release }),
+    )),
+  );
   progress("reading the logs");
   results.push(...checkLogs(attempt, specs));
   const failed = results.filter((result) => !result.passed);
@@ -84,7 +92,11 @@ async function checkDatabase(client: Client, attempt: Attempt, { plan, release }
   for (const invariant of release.invariants) results.push(await checkInvariant(client, invariant));
   const [revision = "none"] = (await readAlembicVersion(client)) ?? [];
   const expected = beforePost(attempt, plan.revision);
-  results.push({ check: `alembic_version says ${expected}`, passed: revision === expected, detail: `it says ${revision}` });
+  results.push({
+    check: `alembic_version says ${expected}`,
+    passed: revision === expected,
+    detail: `it says ${revision}`,
+  });
   return [...results, ...(await compareWithBackup(client, attempt, plan))];
 }
 

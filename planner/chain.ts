@@ -69,6 +69,8 @@ function describeStep({ revision, title, release, transaction, checksum }: Migra
 
 function describeLocks(migration: Migration, direction: "up" | "down"): string[] {
   const locks = migration[direction]?.statements.flatMap((statement) => statement.locks) ?? [];
-  const lines = locks.map(({ relation, mode, rewrites }) => `${relation}: ${mode}${rewrites ? ", rewrites the table" : ""}`);
+  const lines = locks.map(
+    ({ relation, mode, rewrites }) => `${relation}: ${mode}${rewrites ? ", rewrites the table" : ""}`,
+  );
   return [...new Set(lines)];
 }

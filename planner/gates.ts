@@ -21,7 +21,7 @@ function judgeBreaking(plan: Plan, { acceptBreaking }: Acceptances): Refusal[] {
     {
       path: "octollm:acceptBreaking",
       text:
-        `${breaking.map((line) => line.split(" ")[0]).join(" and ")} breaks clients (${plan.breaks.join("; ")}). ` +
+        `${breaking.map((line) => line.split(" ")[0]).join(" and ")} ${breaking.length > 1 ? "break" : "breaks"} clients (${plan.breaks.join("; ")}). ` +
         `When they are ready for it: octollm config set acceptBreaking ${plan.to}`,
     },
   ];
@@ -32,7 +32,7 @@ function judgeBreaking(plan: Plan, { acceptBreaking }: Acceptances): Refusal[] {
  * way back from that attempt: nobody should have to wait for a review with the services down.
  */
 function judgeReview(plan: Plan, { reviewedPlan }: Acceptances, open: OpenAttempt | null): Refusal[] {
-  if (reviewedPlan === "" || reviewedPlan === plan.id) return [];
+  if (reviewedPlan === "" || reviewedPlan === plan.id || changesNothing(plan)) return [];
   const continues = open && (open.planId === reviewedPlan || open.reviewedPlan === reviewedPlan);
   if (continues && (plan.to === open.to || plan.to === open.from)) return [];
   return [
@@ -43,6 +43,11 @@ function judgeReview(plan: Plan, { reviewedPlan }: Acceptances, open: OpenAttemp
         `the preview again, then: octollm config set reviewedPlan ${plan.id}`,
     },
   ];
+}
+
+/** Neither schema nor `.env` nor release: a review of the last upgrade has nothing to say about that. */
+function changesNothing({ from, to, revisions, environment }: Plan): boolean {
+  return from === to && revisions.pre.length + revisions.post.length + environment.lines.length === 0;
 }
 
 function judgeLoss({ loss }: Plan, { acceptLoss }: Acceptances): Refusal[] {

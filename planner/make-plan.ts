@@ -6,7 +6,7 @@ import { findRelease, releasesBetween } from "./chain";
 import { planChecks } from "./checks";
 import { planEnvironment } from "./environment";
 import type { BackupPlan, DeployPlan, Direction, LossPlan, Plan } from "./plan";
-import { refusals, type Refusal } from "./refusals";
+import { type Refusal,refusals } from "./refusals";
 import { chooseRevisions, type RevisionChoice } from "./revisions";
 import { planStops } from "./stops";
 import { planWayBack } from "./way-back";
@@ -62,7 +62,14 @@ function assemble({ world, goal, catalogue, from, to, choice }: Situation): Plan
     revisions: { pre: choice.pre, post: choice.post },
     environment,
     deploy: planDeploy(goal, from, to),
-    checks: planChecks({ goal, to, catalogue, direction, revision: choice.revision, stopped: stops.services.length > 0 }),
+    checks: planChecks({
+      goal,
+      to,
+      catalogue,
+      direction,
+      revision: choice.revision,
+      stopped: stops.services.length > 0,
+    }),
     rollback: planWayBack({ direction, from, to, steps, catalogue }),
     loss: planLoss(direction, to, choice),
   };
@@ -128,4 +135,3 @@ function isSettled(plan: Plan, world: World): boolean {
     world.services.every((service) => service.current)
   );
 }
-

@@ -109,12 +109,7 @@ export interface RollbackPlan {
  * `restore` lose data and need `acceptLoss`; `upgrade-again`: the way back from a downgrade is the upgrade.
  */
 export type RollbackClass =
-  | "nothing-to-undo"
-  | "schema-down"
-  | "image-only"
-  | "lossy-schema-down"
-  | "restore"
-  | "upgrade-again";
+  "nothing-to-undo" | "schema-down" | "image-only" | "lossy-schema-down" | "restore" | "upgrade-again";
 
 /** What this plan itself loses. */
 export interface LossPlan {

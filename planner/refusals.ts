@@ -27,7 +27,10 @@ function versions(catalogue: Catalogue): string {
 function judgeVersion(goal: Goal, catalogue: Catalogue): Refusal[] {
   if (findRelease(catalogue, goal.version)) return [];
   return [
-    { path: "octollm:version", text: `there is no release '${goal.version}'; the catalogue has ${versions(catalogue)}` },
+    {
+      path: "octollm:version",
+      text: `there is no release '${goal.version}'; the catalogue has ${versions(catalogue)}`,
+    },
   ];
 }
 
@@ -77,7 +80,10 @@ function judgeRelease(world: World, goal: Goal, catalogue: Catalogue): Refusal[]
     ];
   if (!findRelease(catalogue, world.release))
     return [
-      { path: "services", text: `the installed release '${world.release}' is not in the catalogue (${versions(catalogue)})` },
+      {
+        path: "services",
+        text: `the installed release '${world.release}' is not in the catalogue (${versions(catalogue)})`,
+      },
     ];
   if (!goal.emptyStack) return [];
   return judgeAdoption(world, goal, catalogue, world.release);

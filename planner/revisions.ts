@@ -28,7 +28,8 @@ export function chooseRevisions(
   const here = revisionIndex(catalogue, revision) ?? -1;
   const head = headIndex(catalogue, to.version);
   const target = chain[head]?.revision ?? "";
-  if (here <= head) return { kind: "steps", ...splitPhases(chain.slice(here + 1, head + 1)), revision: target, loses: [] };
+  if (here <= head)
+    return { kind: "steps", ...splitPhases(chain.slice(here + 1, head + 1)), revision: target, loses: [] };
 
   const surplus = chain.slice(head + 1, here + 1);
   const steps = (loses: readonly string[]): RevisionChoice => {

@@ -13,7 +13,10 @@ interface Situation {
 export function planStops({ steps, goal, from, catalogue }: Situation): StopPlan {
   const reasons = steps.flatMap((step) => reasonsOf(step, from, catalogue));
   if (reasons.length === 0)
-    return { services: [], reasons: [steps.length > 0 ? "every revision lets the running release go on" : "no revision is pending"] };
+    return {
+      services: [],
+      reasons: [steps.length > 0 ? "every revision lets the running release go on" : "no revision is pending"],
+    };
   return { services: goal.services.map((service) => service.name).toReversed(), reasons };
 }
 
@@ -22,7 +25,9 @@ function reasonsOf(step: RevisionStep, from: Release, catalogue: Catalogue): str
   const migration = catalogue.chain.find(({ revision }) => revision === step.revision);
   return [
     ...(migration?.writers === "stopped" ? [`${step.revision}: its data change needs the writers stopped`] : []),
-    ...(migration?.previousCode === "breaks" ? [`${step.revision}: OctoLLM ${from.version} does not run on the schema after it`] : []),
+    ...(migration?.previousCode === "breaks"
+      ? [`${step.revision}: OctoLLM ${from.version} does not run on the schema after it`]
+      : []),
     ...(from.strictHead ? [`${step.revision}: OctoLLM ${from.version} insists on its own revision`] : []),
   ];
 }

@@ -1,5 +1,8 @@
 import type { Plan, RevisionStep } from "./plan";
 
+/** Engines show these lines indented by four columns; together they stay within 80. */
+const textWidth = 64;
+
 /** The plan in some ten lines, for a preview without details. */
 export function summarise(plan: Plan): string[] {
   const { rollback, stops, revisions, environment, loss } = plan;
@@ -7,17 +10,40 @@ export function summarise(plan: Plan): string[] {
   const rows: [string, string][] = [
     ["path", plan.from === plan.to ? plan.to : `${plan.from} -> ${plan.to} (${plan.path.join(", ")})`],
     ...plan.breaks.map((text): [string, string] => ["breaks", text]),
-    ["stops", stops.services.length > 0 ? `${stops.services.join(", ")}: ${stops.reasons[0]}` : `nothing: ${stops.reasons[0]}`],
-    ["backup", plan.backup.required ? (plan.backup.contents[0] ?? "") : "none: neither schema nor .env changes"],
+    ["stops", stops.services.length > 0 ? `${stops.services.join(", ")} (for ${causes(plan)})` : "nothing"],
+    ["backup", plan.backup.required ? "database, .env and configuration, before anything changes" : "none is needed"],
     ["revisions", steps.length > 0 ? steps.map(describeStep).join(", ") : "none"],
     ["env", environment.lines.length > 0 ? `${environment.lines.length} lines of ${environment.file}` : "unchanged"],
     ["deploys", plan.deploy.services.join(", ")],
     ["checks", `${plan.checks.lines.length}${plan.checks.countsMustMatch ? ", row counts must be equal" : ""}`],
     ["loses", loss.kinds.length > 0 ? `${loss.kinds.join("; ")} (loss id ${loss.id})` : "nothing"],
-    ["way back", `${rollback.class}, ${rollback.loses.length > 0 ? `loses ${rollback.loses.join("; ")}` : "loses nothing"}`],
+    [
+      "way back",
+      `${rollback.class}, ${rollback.loses.length > 0 ? `loses ${rollback.loses.join("; ")}` : "loses nothing"}`,
+    ],
     ["plan", `${plan.id}, attempt ${plan.attempt}`],
   ];
-  return rows.map(([name, text]) => `${name.padEnd(9)} ${text}`);
+  return rows.flatMap(([name, text]) => row(name, text));
+}
+
+/** One row of the summary: a name, and text that is continued below itself. */
+export function row(name: string, text: string): string[] {
+  return wrap(text).map((line, index) => `${(index === 0 ? name : "").padEnd(9)} ${line}`);
+}
+
+function wrap(text: string): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(" ")) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + word.length < textWidth) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(word);
+  }
+  return lines;
+}
+
+/** The revisions that make the services stop. */
+function causes({ stops }: Plan): string {
+  return [...new Set(stops.reasons.map((reason) => reason.split(":")[0]))].join(", ");
 }
 
 function describeStep({ revision, direction }: RevisionStep): string {

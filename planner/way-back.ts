@@ -17,13 +17,20 @@ export function planWayBack({ direction, from, to, steps, catalogue }: Situation
   if (direction === "adopt" || (direction === "none" && steps.length === 0))
     return { class: "nothing-to-undo", steps: ["nothing but this stack's state is new"], loses: [] };
   if (direction === "down")
-    return { class: "upgrade-again", steps: [command, ...steps.map(({ revision }) => `applies ${revision} again`)], loses: [] };
+    return {
+      class: "upgrade-again",
+      steps: [command, ...steps.map(({ revision }) => `applies ${revision} again`)],
+      loses: [],
+    };
   const revisions = new Set(steps.map((step) => step.revision));
   const applied = catalogue.chain.filter(({ revision }) => revisions.has(revision));
   return wayBackFrom(applied, { command, from, to });
 }
 
-function wayBackFrom(applied: readonly Migration[], names: { command: string; from: Release; to: Release }): RollbackPlan {
+function wayBackFrom(
+  applied: readonly Migration[],
+  names: { command: string; from: Release; to: Release },
+): RollbackPlan {
   const { command, from, to } = names;
   const services = `starts OctoLLM ${from.version} again, with the old lines of .env`;
   const downs = applied.toReversed().map(({ revision, downClass }) => {

@@ -20,7 +20,9 @@ export function changesBetween(old: Properties, now: Properties): Change[] {
 
 function compareObjects(old: Properties, now: Properties, pathOf: (key: string) => string): Change[] {
   const keys = [...new Set([...Object.keys(old), ...Object.keys(now)])];
-  return keys.flatMap((key) => compareValues(old[key], now[key], pathOf(key)));
+  // Own keys only: every object inherits a 'constructor'.
+  const get = (from: Properties, key: string) => (Object.hasOwn(from, key) ? from[key] : undefined);
+  return keys.flatMap((key) => compareValues(get(old, key), get(now, key), pathOf(key)));
 }
 
 function compareValues(old: unknown, now: unknown, path: string): Change[] {
@@ -28,7 +30,7 @@ function compareValues(old: unknown, now: unknown, path: string): Change[] {
   if (old === undefined) return [{ path, kind: "add" }];
   if (now === undefined) return [{ path, kind: "delete" }];
   if (Array.isArray(old) && Array.isArray(now))
-    return compareObjects({ ...old } as Properties, { ...now } as Properties, (index) => `${path}[${index}]`);
+    return compareObjects({ ...old }, { ...now }, (index) => `${path}[${index}]`);
   if (isObject(old) && isObject(now)) return compareObjects(old, now, (key) => `${path}${segment(key)}`);
   return [{ path, kind: "update" }];
 }

@@ -22,7 +22,8 @@ export class Engine {
 
   /** The log of one resource. */
   logOf(urn: string): ResourceLog {
-    const send = (severity: LogSeverity, text: string, ephemeral = false) => this.#send({ urn, severity, text, ephemeral });
+    const send = (severity: LogSeverity, text: string, ephemeral = false) =>
+      this.#send({ urn, severity, text, ephemeral });
     return {
       info: (text) => send(LogSeverity.INFO, text),
       warning: (text) => send(LogSeverity.WARNING, text),

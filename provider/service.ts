@@ -1,7 +1,7 @@
 import * as grpc from "@grpc/grpc-js";
+import { PluginInfo } from "@pulumi/pulumi/proto/plugin_pb";
 import type { IResourceProviderServer } from "@pulumi/pulumi/proto/provider_grpc_pb";
 import * as messages from "@pulumi/pulumi/proto/provider_pb";
-import { PluginInfo } from "@pulumi/pulumi/proto/plugin_pb";
 import { Empty } from "google-protobuf/google/protobuf/empty_pb";
 
 import { programVersion } from "../version";
@@ -149,7 +149,10 @@ export class UpgradeService {
     const { handler, call } = this.#route(request.getUrn());
     const old = decodeProperties(request.getOlds());
     const inputs = decodeProperties(request.getNews());
-    const outputs = await this.#whole(request.getId(), handler.apply(call, { old, inputs, preview: request.getPreview() }));
+    const outputs = await this.#whole(
+      request.getId(),
+      handler.apply(call, { old, inputs, preview: request.getPreview() }),
+    );
     const response = new messages.UpdateResponse();
     response.setProperties(encodeProperties(outputs));
     return response;

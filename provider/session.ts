@@ -2,8 +2,8 @@ import { hostname } from "node:os";
 
 import type { Attempt } from "../phases/attempt";
 import { PhaseError } from "../phases/attempt";
-import { acquireUpgradeLock, type UpgradeLock } from "../postgres/lock";
 import type { DatabaseAddress } from "../postgres/connection";
+import { acquireUpgradeLock, type UpgradeLock } from "../postgres/lock";
 
 /**
  * What one provider process holds: the upgrade lock from the first mutating call to its end, and the attempt that

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { loadParser, SqlSyntaxError } from "../postgres/statements";
-import { type CatalogueFault, CatalogueError } from "./errors";
+import { CatalogueError,type CatalogueFault } from "./errors";
 import { parseMigrationFile } from "./migration-file";
 import type { Catalogue, Migration, Release } from "./release";
 import { parseReleaseFile, type ReleaseHeader } from "./release-file";
@@ -32,7 +32,8 @@ export async function loadCatalogue(folder: string = ownCatalogue): Promise<Cata
       return [read()];
     } catch (error) {
       if (error instanceof CatalogueError) faults.push(...error.faults);
-      else if (error instanceof SqlSyntaxError) faults.push({ file: error.file, line: error.line, reason: error.reason });
+      else if (error instanceof SqlSyntaxError)
+        faults.push({ file: error.file, line: error.line, reason: error.reason });
       else throw error;
       return [];
     }
@@ -83,7 +84,7 @@ function collectChain(releases: readonly Release[], line: LineOf): Migration[] {
   const faults = judgeDuplicates(left, line);
   if (faults.length > 0) throw new CatalogueError(faults);
   for (const release of releases) {
-    for (let next = take(left, chain.at(-1)?.revision ?? null, release.version); next; ) {
+    for (let next = take(left, chain.at(-1)?.revision ?? null, release.version); next;) {
       chain.push(next);
       next = take(left, next.revision, release.version);
     }
@@ -101,7 +102,13 @@ function judgeDuplicates(migrations: readonly Migration[], line: LineOf): Catalo
   return migrations.flatMap(({ file, revision }, index) => {
     const first = migrations.findIndex((other) => other.revision === revision);
     if (first === index) return [];
-    return [{ file, line: line(file, "revision"), reason: `revision '${revision}' is that of ${migrations[first]?.file} too` }];
+    return [
+      {
+        file,
+        line: line(file, "revision"),
+        reason: `revision '${revision}' is that of ${migrations[first]?.file} too`,
+      },
+    ];
   });
 }
 
@@ -112,7 +119,9 @@ function judgeNeededRevision(release: Release, chain: readonly Migration[], line
   const needed = chain.findIndex((migration) => migration.revision === release.revision);
   if (needed < 0) return fault(`needs revision '${release.revision}', which is not in the chain up to this release`);
   const later = chain.slice(needed + 1).find((migration) => migration.phase === "pre");
-  return later ? fault(`needs revision '${release.revision}', but '${later.revision}' after it is a 'pre' revision`) : [];
+  return later
+    ? fault(`needs revision '${release.revision}', but '${later.revision}' after it is a 'pre' revision`)
+    : [];
 }
 
 function take(left: Migration[], downRevision: string | null, release: string): Migration | undefined {

@@ -38,7 +38,7 @@ export function parseMigrationFile(text: string, file: string, release: string):
   const upLine = lines.indexOf("-- up");
   const downLine = lines.indexOf("-- down");
   const fail = (line: number, reason: string) => new CatalogueError([{ file, line, reason }]);
-  if (upLine < 0) throw fail(lines.length, "has no section '-- up'");
+  if (upLine < 0) throw fail(lines.findLastIndex((line) => line !== "") + 1, "has no section '-- up'");
   if (downLine >= 0 && downLine < upLine) throw fail(downLine + 1, "section '-- down' must come after '-- up'");
 
   const header = readHeader(lines.slice(0, upLine), file);
@@ -47,10 +47,16 @@ export function parseMigrationFile(text: string, file: string, release: string):
   const downClass = get("down") as Migration["downClass"];
   const downLoss = header.values.get("down_loss") ?? null;
   if (downClass === "none" && downLine >= 0) throw fail(downLine + 1, "says 'down: none' and has a section '-- down'");
-  if (downClass !== "none" && downLine < 0) throw fail(lineOf("down"), "has no section '-- down'; else say 'down: none'");
+  if (downClass !== "none" && downLine < 0)
+    throw fail(lineOf("down"), "has no section '-- down'; else say 'down: none'");
   if ((downClass === "none" || downClass === "lossy") && !downLoss)
     throw fail(lineOf("down"), `'down: ${downClass}' needs a header 'down_loss' that says what is lost`);
-  if (!file.split("/").at(-1)?.startsWith(`${get("revision")}_`))
+  if (
+    !file
+      .split("/")
+      .at(-1)
+      ?.startsWith(`${get("revision")}_`)
+  )
     throw fail(lineOf("revision"), `the file's name must begin with '${get("revision")}_'`);
 
   const transaction = get("transaction") as Migration["transaction"];
@@ -89,7 +95,8 @@ function readHeader(lines: readonly string[], file: string): Header {
     header.lines.set(key, index + 1);
   });
   for (const key of Object.keys(headerRules))
-    if (!header.values.has(key) && !optionalKeys.has(key)) faults.push({ file, line: 1, reason: `header '${key}' is missing` });
+    if (!header.values.has(key) && !optionalKeys.has(key))
+      faults.push({ file, line: 1, reason: `header '${key}' is missing` });
   if (faults.length > 0) throw new CatalogueError(faults);
   return header;
 }
@@ -108,7 +115,8 @@ function readSection({ lines, from, to, file, transaction }: SectionOfFile): Scr
   const last = bounded.findLastIndex((line) => line.trim() !== "");
   const sql = first < 0 ? [] : bounded.slice(first, last + 1).map((line) => line.trimEnd());
   const statements = parseScript(sql.join("\n"), { file, firstLine: from + first + 1 });
-  if (statements.length === 0) throw new CatalogueError([{ file, line: from, reason: "this section has no statement" }]);
+  if (statements.length === 0)
+    throw new CatalogueError([{ file, line: from, reason: "this section has no statement" }]);
   if (transaction === "transactional") {
     const alone = statements.find((statement) => /\bCONCURRENTLY\b/i.test(statement.sql));
     if (alone)

@@ -1,7 +1,7 @@
 import { type Document, isMap, isScalar, isSeq, LineCounter, parseDocument, visit } from "yaml";
 import { z } from "zod";
 
-import { type CatalogueFault, CatalogueError } from "./errors";
+import { CatalogueError,type CatalogueFault } from "./errors";
 import type { EnvironmentChange, Release } from "./release";
 
 const key = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "must be the name of a variable");
@@ -11,7 +11,9 @@ const environmentChange = z.union([
   z
     .strictObject({ add: key, from: key.optional(), default: z.string() })
     .transform(({ add, ...rest }): EnvironmentChange => ({ kind: "add", key: add, ...rest })),
-  z.strictObject({ deprecate: key }).transform(({ deprecate }): EnvironmentChange => ({ kind: "deprecate", key: deprecate })),
+  z
+    .strictObject({ deprecate: key })
+    .transform(({ deprecate }): EnvironmentChange => ({ kind: "deprecate", key: deprecate })),
   z
     .strictObject({ url_path: key, suffix: relativePath, replacement: relativePath })
     .transform(({ url_path, ...rest }): EnvironmentChange => ({ kind: "url-path", key: url_path, ...rest })),
@@ -28,7 +30,9 @@ const releaseSchema = z
     strict_head: z.boolean(),
     required_stop: z.boolean(),
     environment: z.array(environmentChange),
-    api: z.array(z.strictObject({ kind: z.enum(["path", "removed", "scale"]), breaking: z.boolean(), text: z.string() })),
+    api: z.array(
+      z.strictObject({ kind: z.enum(["path", "removed", "scale"]), breaking: z.boolean(), text: z.string() }),
+    ),
     smoke: z.array(
       z.strictObject({
         service: z.string(),
@@ -65,7 +69,9 @@ export function parseReleaseFile(text: string, file: string): ReleaseHeader {
   const document = parseDocument(text, { lineCounter, uniqueKeys: true });
   if (document.errors.length > 0)
     throw new CatalogueError(
-      document.errors.map((error) => fault(error.pos[0], (error.message.split("\n")[0] ?? "").replace(/ at line \d+.*$/, ""))),
+      document.errors.map((error) =>
+        fault(error.pos[0], (error.message.split("\n")[0] ?? "").replace(/ at line \d+.*$/, "")),
+      ),
     );
   const result = releaseSchema.safeParse(toValue(document, fault));
   if (result.success) return result.data;
@@ -74,7 +80,9 @@ export function parseReleaseFile(text: string, file: string): ReleaseHeader {
       const path = issue.path.filter((part) => typeof part !== "symbol");
       const where = path.length > 0 ? `'${path.join(".")}' ` : "";
       if (issue.code === "unrecognized_keys")
-        return issue.keys.map((name) => fault(place(document.contents, [...path, name]).offset, `${where}there is no key '${name}'`));
+        return issue.keys.map((name) =>
+          fault(place(document.contents, [...path, name]).offset, `${where}there is no key '${name}'`),
+        );
       const { offset, missing } = place(document.contents, path);
       return [fault(offset, `${where}${missing ? "is missing" : issue.message}`)];
     }),
@@ -86,12 +94,19 @@ type Issue = z.core.$ZodIssue;
 /** What is wrong with the one kind of change that was meant, told by its keys; else what kinds there are. */
 function withoutUnion(issue: Issue): Issue[] {
   if (issue.code !== "invalid_union") return [issue];
-  const meant = issue.errors.find((branch) => branch.every(({ code, path }) => code !== "unrecognized_keys" && path.length > 0));
+  const meant = issue.errors.find((branch) =>
+    branch.every(({ code, path }) => code !== "unrecognized_keys" && path.length > 0),
+  );
   if (meant) return meant.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] }));
-  return [{ ...issue, message: "must be one of { add, default[, from] }, { deprecate }, { url_path, suffix, replacement }" }];
+  return [
+    { ...issue, message: "must be one of { add, default[, from] }, { deprecate }, { url_path, suffix, replacement }" },
+  ];
 }
 
-function toValue(document: Document.Parsed, fault: (offset: number | undefined, reason: string) => CatalogueFault): unknown {
+function toValue(
+  document: Document.Parsed,
+  fault: (offset: number | undefined, reason: string) => CatalogueFault,
+): unknown {
   try {
     return document.toJS();
   } catch (error) {
@@ -103,7 +118,10 @@ function toValue(document: Document.Parsed, fault: (offset: number | undefined, 
 }
 
 /** Where the deepest existing node on the path starts (a key's own place when its value is asked for). */
-function place(root: unknown, path: readonly (string | number)[]): { readonly offset?: number; readonly missing: boolean } {
+function place(
+  root: unknown,
+  path: readonly (string | number)[],
+): { readonly offset?: number; readonly missing: boolean } {
   let node = root;
   let offset: number | undefined;
   for (const part of path) {

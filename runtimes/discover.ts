@@ -27,7 +27,13 @@ export async function discoverService(port: number, health: string): Promise<Dis
   const [pid] = listenersOn(port).pids;
   if (!isHealthy(answer) || pid === undefined) return null;
   const words = commandLine(pid).split("\0").filter(Boolean);
-  return { port, release: answer.version, command: words.map(quote).join(" "), directory: link(pid, "cwd"), log: logOf(pid) };
+  return {
+    port,
+    release: answer.version,
+    command: words.map(quote).join(" "),
+    directory: link(pid, "cwd"),
+    log: logOf(pid),
+  };
 }
 
 function quote(word: string): string {

@@ -10,7 +10,11 @@ export interface DeploymentArgs {
   readonly release: pulumi.Input<string>;
 }
 
-type Deploy = new (name: string, args: DeploymentArgs, options?: pulumi.ComponentResourceOptions) => pulumi.ComponentResource;
+type Deploy = new (
+  name: string,
+  args: DeploymentArgs,
+  options?: pulumi.ComponentResourceOptions,
+) => pulumi.ComponentResource;
 
 /** What runs where: one component per target. settings.ts refuses the targets that have none. */
 const targets: Readonly<Partial<Record<Settings["target"], Deploy>>> = { local: LocalDeployment };

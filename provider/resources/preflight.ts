@@ -1,8 +1,18 @@
-import { begin, describeRefusals, type DatabasePin, judgePin, look, type Look, pinOf, plannedBy, type Request } from "../../phases/preflight";
-import type { Site } from "../../phases/site";
+import {
+  begin,
+  type DatabasePin,
+  describeRefusals,
+  judgePin,
+  type Look,
+  look,
+  pinOf,
+  plannedBy,
+  type Request,
+} from "../../phases/preflight";
+import { readAddress, type Site } from "../../phases/site";
 import { type Acceptances, closedGates } from "../../planner/gates";
 import type { Plan } from "../../planner/plan";
-import { summarise } from "../../planner/summary";
+import { row, summarise } from "../../planner/summary";
 import { hasUnknown, type Properties } from "../codec";
 import { type Change, changesBetween } from "../diff";
 import type { Session } from "../session";
@@ -55,16 +65,27 @@ async function check(call: Call, inputs: Properties, old: Properties | null): Pr
   try {
     const now = await look(requestOf(inputs, call.session, old === null));
     const pin = (old?.pin as DatabasePin | undefined) ?? pinOf(now.observation);
-    const refusals = [...judgePin(pin, now.observation), ...(now.outcome.kind === "refused" ? now.outcome.reasons : [])];
+    const refusals = [
+      ...judgePin(pin, now.observation),
+      ...(now.outcome.kind === "refused" ? now.outcome.reasons : []),
+    ];
     const faults = refusals.map((refusal) => ({ property: "", reason: describeRefusals([refusal]) }));
     return { inputs: { ...inputs, pin }, faults, look: now };
   } catch (error) {
-    return { inputs, faults: [{ property: "", reason: error instanceof Error ? error.message : String(error) }], look: null };
+    return {
+      inputs,
+      faults: [{ property: "", reason: error instanceof Error ? error.message : String(error) }],
+      look: null,
+    };
   }
 }
 
 function diff(inputs: Properties, old: Properties, { outcome }: Look): Change[] {
-  const own = Object.fromEntries(Object.keys(inputs).filter((key) => !gateKeys.includes(key)).map((key) => [key, inputs[key]]));
+  const own = Object.fromEntries(
+    Object.keys(inputs)
+      .filter((key) => !gateKeys.includes(key))
+      .map((key) => [key, inputs[key]]),
+  );
   const before = Object.fromEntries(Object.keys(own).map((key) => [key, old[key]]));
   const changes = changesBetween(before, own);
   const settled = outcome.kind === "plan" && outcome.settled;
@@ -83,11 +104,10 @@ function preview({ log }: Call, inputs: Properties, now: Look): Properties {
 async function start(call: Call, { inputs, old }: Application): Promise<Properties> {
   const { session } = call;
   const request = requestOf(inputs, session, old === null);
-  const first = await look(request);
-  await session.lock(first.address, stackOf(call));
-  const attempt = await begin(request, stackOf(call), acceptancesOf(inputs));
+  await session.lock(await readAddress(request.site, request.databaseUrl), stackOf(call));
+  const { attempt, seen } = await begin(request, stackOf(call), acceptancesOf(inputs));
   session.open(attempt);
-  return outputs(inputs, attempt.plan, first);
+  return outputs(inputs, attempt.plan, seen);
 }
 
 function outputs(inputs: Properties, plan: Plan, { observation }: Look): Properties {
@@ -101,9 +121,10 @@ function estimates(plan: Plan, { observation }: Look): string[] {
   const touched = new Set(steps.flatMap((step) => step.locks.map((line) => line.split(":")[0] ?? "")));
   return observation.database.relations
     .filter((relation) => touched.has(relation.name) || touched.has(`${relation.schema}.${relation.name}`))
-    .map(({ name, estimatedRows, bytes }) => {
-      const rows = estimatedRows === null ? "rows unknown (never analyzed)" : `~${estimatedRows.toLocaleString("en")} rows`;
-      return `${"touches".padEnd(9)} ${name}: ${rows}, ~${(bytes / 1e6).toFixed(1)} MB with indexes`;
+    .flatMap(({ name, estimatedRows, bytes }) => {
+      const rows =
+        estimatedRows === null ? "rows unknown (never analyzed)" : `~${estimatedRows.toLocaleString("en")} rows`;
+      return row("touches", `${name}: ${rows}, ~${(bytes / 1e6).toFixed(1)} MB with indexes`);
     });
 }
 

@@ -56,13 +56,17 @@ export function steps({ revisions }: Plan): string {
 }
 
 /** What an invented revision is like, in a word: `pre`, `post`, and how its way back is. */
-export interface Invented extends Partial<Pick<Migration, "phase" | "previousCode" | "writers" | "downClass" | "downLoss">> {
+export interface Invented extends Partial<
+  Pick<Migration, "phase" | "previousCode" | "writers" | "downClass" | "downLoss">
+> {
   readonly revision: string;
 }
 
 /** A catalogue of invented releases `1.0.0`, `2.0.0`, ... with these revisions each. */
 export function invent(
-  releases: readonly (Partial<Pick<Release, "strictHead" | "requiredStop" | "type">> & { readonly revisions: readonly Invented[] })[],
+  releases: readonly (Partial<Pick<Release, "strictHead" | "requiredStop" | "type">> & {
+    readonly revisions: readonly Invented[];
+  })[],
 ): Catalogue {
   const chain: Migration[] = [];
   const made = releases.map(({ revisions, ...rest }, index): Release => {
@@ -97,7 +101,10 @@ function inventMigration(invented: Invented, release: string, downRevision: stri
   const { revision, downClass = "exact" } = invented;
   const script = (word: string) => {
     const sql = `${word} ${revision}`;
-    return { sql: [sql], statements: [{ sql, line: 1, locks: [{ relation: "tasks", mode: "SHARE", rewrites: false }] }] };
+    return {
+      sql: [sql],
+      statements: [{ sql, line: 1, locks: [{ relation: "tasks", mode: "SHARE", rewrites: false }] }],
+    };
   };
   return {
     downRevision,

@@ -9,9 +9,25 @@ describe("the plan over invented releases", () => {
     const post = { phase: "post" } as const;
     const catalogue = invent([
       { revisions: [{ revision: "a1" }] },
-      { revisions: [{ revision: "b1", ...pre }, { revision: "b2", ...post }] },
-      { revisions: [{ revision: "c1", ...post }, { revision: "c2", ...post }] },
-      { revisions: [{ revision: "d1", ...pre }, { revision: "d2", ...post }, { revision: "d3", ...post }] },
+      {
+        revisions: [
+          { revision: "b1", ...pre },
+          { revision: "b2", ...post },
+        ],
+      },
+      {
+        revisions: [
+          { revision: "c1", ...post },
+          { revision: "c2", ...post },
+        ],
+      },
+      {
+        revisions: [
+          { revision: "d1", ...pre },
+          { revision: "d2", ...post },
+          { revision: "d3", ...post },
+        ],
+      },
     ]);
     const table: readonly [string, string, string, string][] = [
       ["1.0.0", "a1", "2.0.0", "+b1 | +b2"],
@@ -35,14 +51,23 @@ describe("the plan over invented releases", () => {
     });
 
     it("stops for one revision with writers: stopped, and names it", () => {
-      const strict = invent([{ revisions: [{ revision: "a1" }] }, { revisions: [{ revision: "b1", writers: "stopped" }] }]);
+      const strict = invent([
+        { revisions: [{ revision: "a1" }] },
+        { revisions: [{ revision: "b1", writers: "stopped" }] },
+      ]);
       const { stops, checks } = planned(world("1.0.0", "a1"), goal("2.0.0"), strict);
-      assert.deepEqual(stops, { services: ["orchestrator"], reasons: ["b1: its data change needs the writers stopped"] });
+      assert.deepEqual(stops, {
+        services: ["orchestrator"],
+        reasons: ["b1: its data change needs the writers stopped"],
+      });
       assert.equal(checks.countsMustMatch, true);
     });
 
     it("stops every service in the reverse of the starting order", () => {
-      const breaking = invent([{ revisions: [{ revision: "a1" }] }, { revisions: [{ revision: "b1", previousCode: "breaks" }] }]);
+      const breaking = invent([
+        { revisions: [{ revision: "a1" }] },
+        { revisions: [{ revision: "b1", previousCode: "breaks" }] },
+      ]);
       const services = ["orchestrator", "planner-arm"].map((name) => ({ name, health: "/health" }));
       const { stops } = planned(world("1.0.0", "a1"), goal("2.0.0", { services }), breaking);
       assert.deepEqual(stops.services, ["planner-arm", "orchestrator"]);
@@ -56,17 +81,50 @@ describe("the plan over invented releases", () => {
     const lossy = { downClass: "lossy" } as const;
     const none = { downClass: "none" } as const;
     const breaks = { previousCode: "breaks" } as const;
-    const table: readonly [string, Parameters<typeof invent>[0][number]["revisions"], boolean, RollbackClass, string][] = [
+    const table: readonly [
+      string,
+      Parameters<typeof invent>[0][number]["revisions"],
+      boolean,
+      RollbackClass,
+      string,
+    ][] = [
       ["exact", [{ revision: "b1", ...exact }], false, "schema-down", "-b1"],
       ["kept", [{ revision: "b1", ...kept, ...breaks }], false, "schema-down", "-b1"],
-      ["exact, and the old code runs", [{ revision: "b1", ...exact }, { revision: "b2", ...exact }], false, "schema-down", "-b2 -b1"],
+      [
+        "exact, and the old code runs",
+        [
+          { revision: "b1", ...exact },
+          { revision: "b2", ...exact },
+        ],
+        false,
+        "schema-down",
+        "-b2 -b1",
+      ],
       ["lossy, but the old code runs", [{ revision: "b1", ...lossy }], false, "image-only", ""],
       ["none, but the old code runs", [{ revision: "b1", ...none }], false, "image-only", ""],
       ["lossy, and the old code insists on its head", [{ revision: "b1", ...lossy }], true, "lossy-schema-down", "-b1"],
       ["lossy, and the old code breaks", [{ revision: "b1", ...lossy, ...breaks }], false, "lossy-schema-down", "-b1"],
-      ["one lossy among exact ones", [{ revision: "b1", ...exact, ...breaks }, { revision: "b2", ...lossy }], false, "lossy-schema-down", "-b2 -b1"],
+      [
+        "one lossy among exact ones",
+        [
+          { revision: "b1", ...exact, ...breaks },
+          { revision: "b2", ...lossy },
+        ],
+        false,
+        "lossy-schema-down",
+        "-b2 -b1",
+      ],
       ["none, and the old code breaks", [{ revision: "b1", ...none, ...breaks }], false, "restore", "refused"],
-      ["none among lossy ones", [{ revision: "b1", ...lossy, ...breaks }, { revision: "b2", ...none }], false, "restore", "refused"],
+      [
+        "none among lossy ones",
+        [
+          { revision: "b1", ...lossy, ...breaks },
+          { revision: "b2", ...none },
+        ],
+        false,
+        "restore",
+        "refused",
+      ],
     ];
     for (const [name, revisions, strictHead, expected, way] of table)
       it(`${name}: ${expected}`, () => {
@@ -77,7 +135,10 @@ describe("the plan over invented releases", () => {
         assert.equal(up.rollback.loses.length > 0, expected === "lossy-schema-down" || expected === "restore");
         const back = world("2.0.0", head, { services: [] });
         if (way === "refused") {
-          assert.match(refused(back, goal("1.0.0"), catalogue)[0]?.text ?? "", /there is no way down to 1\.0\.0: .*the notes/);
+          assert.match(
+            refused(back, goal("1.0.0"), catalogue)[0]?.text ?? "",
+            /there is no way down to 1\.0\.0: .*the notes/,
+          );
           return;
         }
         const down = planned(back, goal("1.0.0"), catalogue);
@@ -95,9 +156,16 @@ describe("the plan over invented releases", () => {
   });
 
   it("must stop at a required release on the way, and says the two steps", () => {
-    const catalogue = invent([{ revisions: [{ revision: "a1" }] }, { revisions: [{ revision: "b1" }], requiredStop: true }, { revisions: [{ revision: "c1" }] }]);
+    const catalogue = invent([
+      { revisions: [{ revision: "a1" }] },
+      { revisions: [{ revision: "b1" }], requiredStop: true },
+      { revisions: [{ revision: "c1" }] },
+    ]);
     const [reason] = refused(world("1.0.0", "a1"), goal("3.0.0"), catalogue);
-    assert.equal(reason?.text, "the way from 1.0.0 to 3.0.0 must stop at 2.0.0: set version 2.0.0, run up, let it work, then set 3.0.0");
+    assert.equal(
+      reason?.text,
+      "the way from 1.0.0 to 3.0.0 must stop at 2.0.0: set version 2.0.0, run up, let it work, then set 3.0.0",
+    );
     assert.equal(steps(planned(world("1.0.0", "a1"), goal("2.0.0"), catalogue)), "+b1");
     assert.equal(steps(planned(world("3.0.0", "c1"), goal("1.0.0"), catalogue)), "-c1 -b1");
   });

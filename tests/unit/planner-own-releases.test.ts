@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 
+import { DotenvFile } from "../../environment/dotenv-file";
 import { makePlan } from "../../planner/make-plan";
 import { loadCatalogue } from "../../releases/catalogue";
 import type { Catalogue } from "../../releases/release";
 import { goal, planned, refused, steps, world } from "./planner-cases";
-import { DotenvFile } from "../../environment/dotenv-file";
 
 const heads = { "0.1.0": "def456", "0.2.0": "b1c2d3", "1.0.0": "e4f5a6" } as const;
 type Version = keyof typeof heads;
@@ -13,11 +13,19 @@ type Version = keyof typeof heads;
 const pairs: readonly [Version, Version, { steps: string; stops: boolean; wayBack: string; path: string[] }][] = [
   ["0.1.0", "0.1.0", { steps: "", stops: false, wayBack: "nothing-to-undo", path: [] }],
   ["0.1.0", "0.2.0", { steps: "+abc123 +b1c2d3", stops: false, wayBack: "schema-down", path: ["0.2.0 minor"] }],
-  ["0.1.0", "1.0.0", { steps: "+abc123 +b1c2d3 +e4f5a6", stops: true, wayBack: "schema-down", path: ["0.2.0 minor", "1.0.0 breaking"] }],
+  [
+    "0.1.0",
+    "1.0.0",
+    { steps: "+abc123 +b1c2d3 +e4f5a6", stops: true, wayBack: "schema-down", path: ["0.2.0 minor", "1.0.0 breaking"] },
+  ],
   ["0.2.0", "0.1.0", { steps: "-b1c2d3 -abc123", stops: true, wayBack: "upgrade-again", path: ["0.1.0 back"] }],
   ["0.2.0", "0.2.0", { steps: "", stops: false, wayBack: "nothing-to-undo", path: [] }],
   ["0.2.0", "1.0.0", { steps: "+e4f5a6", stops: true, wayBack: "schema-down", path: ["1.0.0 breaking"] }],
-  ["1.0.0", "0.1.0", { steps: "-e4f5a6 -b1c2d3 -abc123", stops: true, wayBack: "upgrade-again", path: ["0.2.0 back", "0.1.0 back"] }],
+  [
+    "1.0.0",
+    "0.1.0",
+    { steps: "-e4f5a6 -b1c2d3 -abc123", stops: true, wayBack: "upgrade-again", path: ["0.2.0 back", "0.1.0 back"] },
+  ],
   ["1.0.0", "0.2.0", { steps: "-e4f5a6", stops: true, wayBack: "upgrade-again", path: ["0.2.0 back"] }],
   ["1.0.0", "1.0.0", { steps: "", stops: false, wayBack: "nothing-to-undo", path: [] }],
 ];
@@ -31,7 +39,12 @@ describe("the plan between OctoLLM's own releases", () => {
   for (const [from, to, expected] of pairs)
     it(`from ${from} to ${to}: ${expected.steps || "no revision"}`, () => {
       const plan = planned(world(from, heads[from]), goal(to), catalogue);
-      const found = { steps: steps(plan), stops: plan.stops.services.length > 0, wayBack: plan.rollback.class, path: plan.path };
+      const found = {
+        steps: steps(plan),
+        stops: plan.stops.services.length > 0,
+        wayBack: plan.rollback.class,
+        path: plan.path,
+      };
       assert.deepEqual(found, expected);
       assert.deepEqual([plan.from, plan.to, plan.loss.id], [from, to, null]);
       assert.equal(plan.backup.required, expected.steps !== "");
@@ -43,7 +56,10 @@ describe("the plan between OctoLLM's own releases", () => {
     const stopped = [{ name: "orchestrator", current: false, running: false, release: null }];
     assert.equal(settled(makePlan(world("1.0.0", "e4f5a6", { services: stopped }), goal("1.0.0"), catalogue)), false);
     const unfinished = { attempt: 1, from: "0.1.0", to: "1.0.0", planId: "x", reviewedPlan: null };
-    assert.equal(settled(makePlan(world("1.0.0", "e4f5a6", { openAttempt: unfinished }), goal("1.0.0"), catalogue)), false);
+    assert.equal(
+      settled(makePlan(world("1.0.0", "e4f5a6", { openAttempt: unfinished }), goal("1.0.0"), catalogue)),
+      false,
+    );
     assert.equal(settled(makePlan(world("0.1.0", "def456"), goal("1.0.0"), catalogue)), false);
   });
 
@@ -89,7 +105,8 @@ describe("the plan between OctoLLM's own releases", () => {
   });
 
   it("has an id that neither the attempt nor sizes nor the running services move", () => {
-    const id = (changes: Parameters<typeof world>[2]) => planned(world("0.1.0", "def456", changes), goal("1.0.0"), catalogue).id;
+    const id = (changes: Parameters<typeof world>[2]) =>
+      planned(world("0.1.0", "def456", changes), goal("1.0.0"), catalogue).id;
     const down = [{ name: "orchestrator", current: false, running: false, release: null }];
     assert.equal(id({}), id({ nextAttempt: 9, services: down }));
     assert.notEqual(id({}), id({ revisions: ["abc123"] }));
@@ -105,18 +122,39 @@ describe("the plan between OctoLLM's own releases", () => {
         "  octollm config set version 0.1.0 && octollm up\nthen:\n  octollm config set version 1.0.0 && octollm up",
     );
     const down = [{ name: "orchestrator", current: false, running: false, release: null }];
-    assert.match(refused(world("0.1.0", "def456", { services: down }), goal("0.1.0", empty), catalogue)[0]?.text ?? "", /does not run/);
-    assert.match(refused(world("0.1.0", "abc123"), goal("0.1.0", empty), catalogue)[0]?.text ?? "", /belongs to revision 'def456'/);
+    assert.match(
+      refused(world("0.1.0", "def456", { services: down }), goal("0.1.0", empty), catalogue)[0]?.text ?? "",
+      /does not run/,
+    );
+    assert.match(
+      refused(world("0.1.0", "abc123"), goal("0.1.0", empty), catalogue)[0]?.text ?? "",
+      /belongs to revision 'def456'/,
+    );
   });
 
   const refusals: readonly [string, Parameters<typeof world>[2] & { version?: string }, string, RegExp][] = [
-    ["an unknown version", { version: "9.9.9" }, "octollm:version", /there is no release '9\.9\.9'; the catalogue has 0\.1\.0, 0\.2\.0, 1\.0\.0/],
+    [
+      "an unknown version",
+      { version: "9.9.9" },
+      "octollm:version",
+      /there is no release '9\.9\.9'; the catalogue has 0\.1\.0, 0\.2\.0, 1\.0\.0/,
+    ],
     ["two heads", { revisions: ["abc123", "zzz999"] }, "alembic_version", /has 2 heads \(abc123, zzz999\)/],
     ["no revision", { revisions: [] }, "alembic_version", /has no revision in alembic_version/],
-    ["a database newer than the catalogue", { revisions: ["fff000"] }, "alembic_version", /'fff000', which is in no release/],
+    [
+      "a database newer than the catalogue",
+      { revisions: ["fff000"] },
+      "alembic_version",
+      /'fff000', which is in no release/,
+    ],
     ["an unknown installed release", { release: "0.0.9" }, "services", /'0\.0\.9' is not in the catalogue/],
     ["nothing that tells the release", { release: null }, "services", /no running service says its release/],
-    ["an edited applied migration", { applied: [{ revision: "abc123", checksum: "0".repeat(64) }] }, "0.2.0/migrations/abc123_add_task_priority_index.sql", /must not be edited/],
+    [
+      "an edited applied migration",
+      { applied: [{ revision: "abc123", checksum: "0".repeat(64) }] },
+      "0.2.0/migrations/abc123_add_task_priority_index.sql",
+      /must not be edited/,
+    ],
   ];
   for (const [name, { version = "1.0.0", ...changes }, path, text] of refusals)
     it(`refuses ${name}`, () => {
@@ -127,6 +165,9 @@ describe("the plan between OctoLLM's own releases", () => {
 
   it("names all faults at once", () => {
     const reasons = refused(world("0.0.9", "def456", { revisions: ["fff000"] }), goal("9.9.9"), catalogue);
-    assert.deepEqual(reasons.map((reason) => reason.path), ["octollm:version", "alembic_version", "services"]);
+    assert.deepEqual(
+      reasons.map((reason) => reason.path),
+      ["octollm:version", "alembic_version", "services"],
+    );
   });
 });

@@ -1,0 +1,201 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+
+import { parse } from "yaml";
+
+import { parseSettings, settingDefaults, SettingsError, siteOf } from "../../settings";
+
+type Raw = Readonly<Record<string, unknown>>;
+
+const service = { name: "orchestrator", command: "serve {version}", port: 8000, health: "/health", log: "logs/o.log" };
+const least: Raw = { version: "1.0.0", target: "local", services: [service] };
+
+/** Configuration as Pulumi hands it over: text as it is, everything else as JSON. */
+function handedOver(raw: Raw): Record<string, string> {
+  const entries = Object.entries(raw).map(([key, value]) => [key, typeof value === "string" ? value : JSON.stringify(value)]);
+  return Object.fromEntries(entries) as Record<string, string>;
+}
+
+function settingsOf(changes: Raw = {}): ReturnType<typeof parseSettings> {
+  return parseSettings(handedOver({ ...least, ...changes }));
+}
+
+/** The lines of the refusal, a fault each. */
+function faultsOf(raw: Raw): string[] {
+  try {
+    parseSettings(handedOver(raw));
+  } catch (error) {
+    assert.ok(error instanceof SettingsError);
+    const [first, ...rest] = error.message.split("\n");
+    assert.equal(first, "The configuration of this stack cannot be used; nothing was touched.");
+    assert.match(rest.at(-1) ?? "", /^Correct it with 'octollm config set <key> <value>' or in the stack file/);
+    return rest.slice(0, -1).map((line) => line.trim());
+  }
+  throw new Error("accepted, where a refusal was expected");
+}
+
+describe("the settings of a stack", () => {
+  it("have defaults for everything but version, target and services", () => {
+    const settings = settingsOf();
+    assert.deepEqual(settings, {
+      version: "1.0.0",
+      target: "local",
+      installation: ".",
+      environmentFile: ".env",
+      configFolder: "config",
+      catalogue: "",
+      database: { key: "DATABASE_URL", host: "", port: 0 },
+      databaseUrl: "",
+      services: [{ ...service, directory: ".", environment: {}, startTimeout: 60, stopTimeout: 30 }],
+      backup: { folder: "backups", jobs: 2 },
+      quiesce: { timeout: 60, terminate: false },
+      migration: { lockTimeout: 4, retries: 10, concurrentlyTimeout: 7200 },
+      verification: { logAllow: [] },
+      preview: { budget: 10 },
+      onFailure: "restart",
+      acceptBreaking: "",
+      reviewedPlan: "",
+      acceptLoss: "",
+    });
+    assert.ok(Object.isFrozen(settings));
+  });
+
+  it("take one key of a group, and leave the others at their defaults", () => {
+    assert.deepEqual(settingsOf({ backup: { jobs: 8 } }).backup, { folder: "backups", jobs: 8 });
+    assert.deepEqual(settingsOf({ quiesce: { terminate: true } }).quiesce, { timeout: 60, terminate: true });
+  });
+
+  it("keep text that looks like something else as text", () => {
+    assert.equal(settingsOf({ reviewedPlan: "012345678901" }).reviewedPlan, "012345678901");
+    assert.equal(settingsOf({ acceptLoss: "12345678" }).acceptLoss, "12345678");
+    assert.equal(settingsOf({ environmentFile: "true" }).environmentFile, "true");
+  });
+
+  it("hand on to the phases no goal, no gate and no secret", () => {
+    const site = siteOf(settingsOf({ databaseUrl: "postgresql://u:pa55@h/d", acceptBreaking: "1.0.0" }));
+    for (const key of ["version", "target", "databaseUrl", "acceptBreaking", "reviewedPlan", "acceptLoss"])
+      assert.ok(!(key in site), key);
+    assert.doesNotMatch(JSON.stringify(site), /pa55/);
+  });
+
+  const table: readonly [string, Raw, string[]][] = [
+    ["no version and no target", { version: undefined, target: undefined }, ["octollm:version: is not set", "octollm:target: is not set"]],
+    ["a version that is none", { version: "latest" }, ["octollm:version: must be a version such as 1.0.0"]],
+    ["a target that there is not", { target: "moon" }, ['octollm:target: Invalid option: expected one of "local"|"docker"|"kubernetes"']],
+    ["an unknown key", { versoin: "1.0.0" }, ["octollm:versoin: there is no such setting"]],
+    ["an unknown key of a group", { backup: { jops: 2 } }, ["octollm:backup.jops: there is no such setting"]],
+    ["an unknown key of a service", { services: [{ ...service, prot: 1 }] }, ["octollm:services[0].prot: there is no such setting"]],
+    ["a key that Pulumi names as a path", { "backup.folder": "b" }, ["octollm:backup.folder: there is no such setting"]],
+    ["a group that is no object", { backup: "backups" }, ["octollm:backup: Invalid input: expected object, received string"]],
+    ["services that are no list", { services: { a: 1 } }, ["octollm:services: Invalid input: expected array, received object"]],
+    ["no service", { services: [] }, ["octollm:services: names no service to run"]],
+    ["a port that is none", { services: [{ ...service, port: 70000 }] }, ["octollm:services[0].port: Too big: expected number to be <=65535"]],
+    ["a port as text", { services: [{ ...service, port: "8000" }] }, ["octollm:services[0].port: Invalid input: expected number, received string"]],
+    ["a service's name that is no word", { services: [{ ...service, name: "a b; rm" }] }, ["octollm:services[0].name: must be lower-case letters, digits and '-'"]],
+    ["a health path without '/'", { services: [{ ...service, health: "health" }] }, ["octollm:services[0].health: must begin with '/'"]],
+    ["a number in a service's environment", { services: [{ ...service, environment: { A: 1 } }] }, ["octollm:services[0].environment.A: Invalid input: expected string, received number"]],
+    ["a timeout of nothing", { quiesce: { timeout: 0 } }, ["octollm:quiesce.timeout: Too small: expected number to be >=1"]],
+    ["an onFailure that there is not", { onFailure: "panic" }, ['octollm:onFailure: Invalid option: expected one of "restart"|"leave"']],
+    ["a log pattern that is no regular expression", { verification: { logAllow: ["ok", "(["] } }, ["octollm:verification.logAllow[1]: is no regular expression: Unterminated character class"]],
+    [
+      "two services with one name, and two on one port",
+      { services: [service, { ...service, port: 1 }, { ...service, name: "other" }] },
+      ["octollm:services[1].name: 'orchestrator' stands twice", "octollm:services[2].port: '8000' stands twice"],
+    ],
+  ];
+  for (const [name, changes, expected] of table)
+    it(`refuse ${name}`, () => {
+      const raw = Object.fromEntries(Object.entries({ ...least, ...changes }).filter(([, value]) => value !== undefined));
+      assert.deepEqual(faultsOf(raw), expected);
+    });
+
+  for (const target of ["docker", "kubernetes"])
+    it(`refuse target ${target} with what there is instead`, () => {
+      assert.deepEqual(faultsOf({ version: "1.0.0", target }), [
+        `octollm:target: '${target}' is not available in this version of the program; only 'local' is, which runs the ` +
+          "services as processes of this host",
+      ]);
+    });
+
+  it("show all faults together, each with its path", () => {
+    const raw: Raw = {
+      version: "1",
+      target: "docker",
+      surprise: "x",
+      installation: "",
+      backup: { jobs: 0, extra: 1 },
+      services: [service, { ...service, port: 0, log: undefined }],
+    };
+    const paths = faultsOf(raw).map((fault) => fault.split(": ")[0]);
+    const expected = ["version", "target", "surprise", "installation", "backup.jobs", "backup.extra", "services[1].port", "services[1].log", "services[1].name"];
+    assert.deepEqual(paths.toSorted(), expected.map((path) => `octollm:${path}`).toSorted());
+  });
+
+  it("never repeat a secret in a refusal", () => {
+    const faults = faultsOf({ ...least, databaseUrl: "postgresql://u:pa55@h/d", version: "x" });
+    assert.doesNotMatch(faults.join(), /pa55/);
+  });
+});
+
+interface ConfigKey {
+  readonly type: string;
+  readonly default?: unknown;
+  readonly description?: string;
+}
+
+const project = resolve(__dirname, "..", "..");
+const read = (file: string) => parse(readFileSync(join(project, file), "utf8")) as { config: Record<string, unknown> };
+
+describe("Pulumi.yaml", () => {
+  const { config } = read("Pulumi.yaml") as { config: Record<string, ConfigKey> };
+  const defaults = settingDefaults();
+
+  it("declares exactly the keys that the program knows, each with a description", () => {
+    assert.deepEqual(Object.keys(config).toSorted(), Object.keys(defaults).toSorted());
+    for (const [key, { description = "" }] of Object.entries(config)) assert.match(description, /^[^]{15,}\.$/, key);
+  });
+
+  for (const key of Object.keys(defaults))
+    it(`gives ${key} the program's default`, () => {
+      const declared = config[key]?.default;
+      if (declared === undefined) assert.equal(defaults[key], undefined);
+      // A group without its keys is the group with the program's defaults.
+      else assert.deepEqual(parseSettings(handedOver({ ...least, [key]: declared, ...pinned(key) })), settingsOf(pinned(key)));
+    });
+
+  /** Services cannot be left at their default of none; their default itself is compared. */
+  function pinned(key: string): Raw {
+    if (key === "services") assert.deepEqual(config[key]?.default, defaults[key]);
+    return key === "services" ? { services: [service] } : {};
+  }
+
+  it("names the defaults of each group's keys in its description", () => {
+    for (const key of ["database", "backup", "quiesce", "migration", "verification", "preview"]) {
+      for (const [inner, value] of Object.entries(defaults[key] as object)) {
+        const description = config[key]?.description ?? "";
+        assert.ok(description.includes(inner), `${key}.${inner}`);
+        if (typeof value === "number" && value !== 0) assert.ok(description.includes(String(value)), `${key}.${inner}: ${value}`);
+      }
+    }
+  });
+});
+
+describe("the stack files of the project", () => {
+  function raw(file: string): Raw {
+    const entries = Object.entries(read(file).config);
+    assert.ok(entries.every(([key]) => key.startsWith("octollm:")), Object.keys(read(file).config).join());
+    return Object.fromEntries(entries.map(([key, value]) => [key.slice("octollm:".length), value]));
+  }
+
+  it("Pulumi.dev.yaml can be used as it is", () => {
+    assert.equal(parseSettings(handedOver(raw("Pulumi.dev.yaml"))).target, "local");
+  });
+
+  for (const file of ["Pulumi.staging.yaml", "Pulumi.prod.yaml"])
+    it(`${file} is whole, and refused only for its target`, () => {
+      const faults = faultsOf(raw(file));
+      assert.equal(faults.length, 1, faults.join("\n"));
+      assert.match(faults[0] ?? "", /^octollm:target: '(docker|kubernetes)' is not available/);
+    });
+});
