@@ -1,0 +1,278 @@
+import os from "node:os";
+import readline from "node:readline/promises";
+
+import { loadState } from "../backend/checkpoint";
+import { recordHistory } from "../backend/history";
+import { lockStack } from "../backend/lock";
+import { expectArguments, type Flags, stackFlags } from "../cli-options";
+import { effectiveConfig } from "../config/effective";
+import type { EngineEvent } from "../deploy/events";
+import { painter } from "../display/colours";
+import { renderDiagnostics } from "../display/diagnostics";
+import { renderOutputChanges, renderSteps } from "../display/diff-view";
+import { renderJson } from "../display/json-view";
+import { ProgressView } from "../display/progress-view";
+import { Recorder } from "../display/recorder";
+import { hasChanges, renderDuration, renderOutputs, renderSummary } from "../display/summary";
+import { ExitCode, OperatorError } from "../errors";
+import { Interrupts, runDeployment, type RunResult, type Session } from "../operation";
+import { stackType } from "../state/urn";
+import { type CommandContext, textFlag } from "./context";
+
+const common: Flags = {
+  ...stackFlags,
+  diff: { type: "boolean" },
+  message: { type: "string", short: "m" },
+  parallel: { type: "string", short: "p" },
+  "expect-no-changes": { type: "boolean" },
+};
+
+export const previewFlags: Flags = { ...common, json: { type: "boolean", short: "j" } };
+export const upFlags: Flags = {
+  ...common,
+  yes: { type: "boolean", short: "y" },
+  "skip-preview": { type: "boolean", short: "f" },
+};
+export const destroyFlags: Flags = upFlags;
+
+/** What a command of this file is about to do. */
+interface Operation {
+  destroy: boolean;
+  /** `update`, `destroy`: as in "Do you want to perform this update?". */
+  noun: "update" | "destroy";
+}
+
+function parallelism(context: CommandContext): number {
+  const text = textFlag(context, "parallel");
+  if (text === undefined) return 4 * os.availableParallelism();
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 0)
+    throw new OperatorError(`invalid value '${text}' for --parallel`, ExitCode.configuration);
+  return Math.max(1, value);
+}
+
+/** Reads settings and state; everything that can be refused is refused here. */
+async function openSession(context: CommandContext, stack: string): Promise<Session> {
+  const backend = context.backend();
+  const config = backend.config(stack);
+  const secrets = await backend.secrets(config);
+  return {
+    backend,
+    stack,
+    config: effectiveConfig(backend.project, stack, config, secrets),
+    secrets,
+    state: await loadState(backend.checkpoint(stack), secrets, backend.passphrase),
+    env: context.io.env,
+    parallel: parallelism(context),
+  };
+}
+
+interface Shown extends RunResult {
+  recorder: Recorder;
+}
+
+async function runShown(
+  context: CommandContext,
+  session: Session,
+  operation: Operation,
+  preview: boolean,
+  interrupts: Interrupts,
+): Promise<Shown> {
+  const recorder = new Recorder();
+  const quiet = context.flags.json === true;
+  const asDiff = context.flags.diff === true;
+  const paint = painter(context.terminal.colours);
+  const view = new ProgressView(context.terminal, preview);
+  if (!quiet) {
+    const verb = {
+      update: preview ? "Previewing update" : "Updating",
+      destroy: preview ? "Previewing destroy" : "Destroying",
+    }[operation.noun];
+    context.print(paint("headline", `${verb} (${session.stack}):`));
+  }
+  const emit = (event: EngineEvent): void => {
+    recorder.record(event);
+    if (!quiet && !(asDiff && preview)) view.show(event);
+  };
+  const result = await runDeployment(session, { preview, destroy: operation.destroy, emit, interrupts });
+  if (!quiet) showEnd(context, session, recorder, result, preview);
+  return { ...result, recorder };
+}
+
+function showEnd(
+  context: CommandContext,
+  session: Session,
+  recorder: Recorder,
+  result: RunResult,
+  preview: boolean,
+): void {
+  const paint = painter(context.terminal.colours);
+  const sections: string[] = [];
+  if (context.flags.diff === true && preview) {
+    const steps = renderSteps(recorder.steps, recorder.stackOutputs, paint);
+    if (steps) context.terminal.write(steps);
+  } else sections.push("");
+  const root = `${session.backend.project.name}-${session.stack}`;
+  sections.push(renderDiagnostics(recorder.diagnostics, root, paint));
+  if (!preview) {
+    sections.push(renderOutputs(result.resources.find(({ type }) => type === stackType)?.outputs ?? {}, paint));
+  } else if (context.flags.diff !== true) {
+    const changes = renderOutputChanges(recorder.stackOutputs, paint);
+    if (changes !== "")
+      sections.push(`${paint("headline", "Outputs:")}
+${changes}`);
+  }
+  sections.push(renderSummary(recorder.changes, recorder.failedUrns.size, preview, paint));
+  if (!preview) sections.push(renderDuration(result.seconds, paint));
+  context.print(
+    sections
+      .filter((section, index) => section !== "" || index === 0)
+      .join("\n")
+      .trimEnd(),
+  );
+}
+
+function outcome(context: CommandContext, result: Shown, preview: boolean): number {
+  if (result.cancelled) {
+    context.warn(
+      `error: the ${preview ? "preview" : "update"} was cancelled. ${preview ? "Nothing was changed." : "What was done is in the state; run `up` again to go on."}`,
+    );
+    return ExitCode.cancelled;
+  }
+  if (result.failed) {
+    if (!preview)
+      context.warn(
+        "error: the update failed. What was done is in the state; when the cause is mended, run `up` again to go on.",
+      );
+    return ExitCode.error;
+  }
+  if (context.flags["expect-no-changes"] === true && hasChanges(result.recorder.changes)) {
+    context.warn(`error: no changes were expected but changes ${preview ? "were proposed" : "occurred"}`);
+    return ExitCode.noChanges;
+  }
+  return ExitCode.success;
+}
+
+async function withInterrupts<Result>(
+  context: CommandContext,
+  act: (interrupts: Interrupts) => Promise<Result>,
+): Promise<Result> {
+  const interrupts = new Interrupts((line) => context.warn(line));
+  process.on("SIGINT", interrupts.handle);
+  process.on("SIGTERM", interrupts.handle);
+  try {
+    return await act(interrupts);
+  } finally {
+    process.off("SIGINT", interrupts.handle);
+    process.off("SIGTERM", interrupts.handle);
+  }
+}
+
+/** `preview`: shows what `up` would do, and changes nothing. */
+export async function preview(context: CommandContext): Promise<number> {
+  expectArguments("preview", context.args, 0, 0);
+  const stack = context.backend().requireStack(textFlag(context, "stack"));
+  const session = await openSession(context, stack);
+  return withInterrupts(context, async (interrupts) => {
+    const result = await runShown(context, session, { destroy: false, noun: "update" }, true, interrupts);
+    if (context.flags.json === true) {
+      const config = Object.fromEntries(
+        [...session.config].map(([key, { value, secret }]) => [key, secret ? "[secret]" : value]),
+      );
+      context.terminal.write(renderJson(result.recorder, config, result.seconds));
+    }
+    return outcome(context, result, true);
+  });
+}
+
+type Answer = "yes" | "no" | "details";
+
+async function ask(context: CommandContext, noun: string): Promise<Answer> {
+  const prompt = readline.createInterface({ input: context.io.stdin, output: context.io.stdout });
+  // Ctrl-C and Ctrl-D at the question mean no.
+  const closed = new Promise<string>((resolve) => prompt.once("close", () => resolve("no")));
+  try {
+    for (;;) {
+      const question = prompt.question(`\nDo you want to perform this ${noun}? [yes/no/details] `);
+      const answer = (await Promise.race([question, closed])).trim().toLowerCase();
+      if (answer === "yes" || answer === "no" || answer === "details") return answer;
+    }
+  } finally {
+    prompt.close();
+  }
+}
+
+async function confirmed(context: CommandContext, operation: Operation, previewed: Shown): Promise<boolean> {
+  for (;;) {
+    const answer = await ask(context, operation.noun);
+    if (answer === "yes") return true;
+    if (answer === "no") return false;
+    const paint = painter(context.terminal.colours);
+    context.print(renderSteps(previewed.recorder.steps, previewed.recorder.stackOutputs, paint).trimEnd());
+  }
+}
+
+async function previewThenRun(
+  context: CommandContext,
+  session: Session,
+  operation: Operation,
+  interrupts: Interrupts,
+): Promise<number> {
+  const started = Math.floor(Date.now() / 1000);
+  if (context.flags["skip-preview"] !== true) {
+    const previewed = await runShown(context, session, operation, true, interrupts);
+    const code = outcome(context, previewed, true);
+    if (code !== ExitCode.success) return code;
+    if (context.flags.yes !== true && !(await confirmed(context, operation, previewed))) {
+      context.warn(`error: confirmation declined, not proceeding with the ${operation.noun}. Nothing was changed.`);
+      return ExitCode.cancelled;
+    }
+    context.print("");
+  }
+  const result = await runShown(context, session, operation, false, interrupts);
+  recordHistory(
+    session.backend.location,
+    session.stack,
+    {
+      kind: operation.noun,
+      startTime: started,
+      message: textFlag(context, "message") ?? "",
+      config: Object.fromEntries(session.backend.config(session.stack).entries()),
+      result: result.failed ? "failed" : "succeeded",
+      endTime: Math.floor(Date.now() / 1000),
+      resourceChanges: result.recorder.changes,
+    },
+    context.io.env,
+  );
+  return outcome(context, result, false);
+}
+
+async function deploy(context: CommandContext, command: string, operation: Operation): Promise<number> {
+  expectArguments(command, context.args, 0, 0);
+  const agreed = context.flags.yes === true || context.flags["skip-preview"] === true;
+  if (!agreed && !context.terminal.interactive) {
+    throw new OperatorError(
+      "--yes or --skip-preview must be passed in to proceed when running in non-interactive mode",
+      ExitCode.configuration,
+    );
+  }
+  const backend = context.backend();
+  const stack = backend.requireStack(textFlag(context, "stack"));
+  await openSession(context, stack);
+  const unlock = lockStack(backend.location, stack, (line) => context.print(line));
+  try {
+    // Read again: the state may have changed before the lock was ours.
+    const session = await openSession(context, stack);
+    return await withInterrupts(context, (interrupts) => previewThenRun(context, session, operation, interrupts));
+  } finally {
+    unlock();
+  }
+}
+
+/** `up`: previews, asks, and brings the resources to what the program says. */
+export const up = (context: CommandContext): Promise<number> =>
+  deploy(context, "up", { destroy: false, noun: "update" });
+
+/** `destroy`: deletes what the state has, by what the state says; the program is not run. */
+export const destroy = (context: CommandContext): Promise<number> =>
+  deploy(context, "destroy", { destroy: true, noun: "destroy" });

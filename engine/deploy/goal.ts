@@ -1,0 +1,59 @@
+import type { PropertyMap, PropertyValue } from "../property/value";
+import type { CustomTimeouts, ResourceState } from "../state/resource";
+
+/** What a program asks for when it registers a resource. */
+export interface Goal {
+  type: string;
+  name: string;
+  custom: boolean;
+  inputs: PropertyMap;
+  parent: string;
+  protect: boolean | undefined;
+  dependencies: string[];
+  provider: string;
+  version: string;
+  pluginDownloadURL: string;
+  /** Explicit providers by package, inherited by children. */
+  providers: Map<string, string>;
+  propertyDependencies: Record<string, string[]>;
+  deleteBeforeReplace: boolean | undefined;
+  ignoreChanges: string[];
+  additionalSecretOutputs: string[];
+  customTimeouts: CustomTimeouts;
+  replaceOnChanges: string[];
+  retainOnDelete: boolean | undefined;
+  deletedWith: string;
+  hideDiffs: string[];
+  replacementTrigger: PropertyValue | undefined;
+  sourcePosition: string | undefined;
+  stackTrace: ResourceState["stackTrace"];
+}
+
+/** A goal with nothing but its identity: default providers, tests. */
+export function plainGoal(type: string, name: string, inputs: PropertyMap): Goal {
+  return {
+    type,
+    name,
+    custom: true,
+    inputs,
+    parent: "",
+    protect: undefined,
+    dependencies: [],
+    provider: "",
+    version: "",
+    pluginDownloadURL: "",
+    providers: new Map(),
+    propertyDependencies: {},
+    deleteBeforeReplace: undefined,
+    ignoreChanges: [],
+    additionalSecretOutputs: [],
+    customTimeouts: {},
+    replaceOnChanges: [],
+    retainOnDelete: undefined,
+    deletedWith: "",
+    hideDiffs: [],
+    replacementTrigger: undefined,
+    sourcePosition: undefined,
+    stackTrace: undefined,
+  };
+}

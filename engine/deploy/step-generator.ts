@@ -1,0 +1,267 @@
+import { randomBytes } from "node:crypto";
+
+import { NotImplementedError, OperatorError } from "../errors";
+import { type DiffResult, noDiff, type ResourceProvider } from "../plugins/provider";
+import { withIgnored } from "../property/path";
+import { containsUnknowns, equal, isUnknown, type PropertyMap, unwrapSecrets } from "../property/value";
+import { providerUrn, type ResourceState } from "../state/resource";
+import { isProviderType, makeUrn, parseUrn } from "../state/urn";
+import { dependentReplacements } from "./dependent-replacements";
+import { applyReplaceOnChanges, compareInputs, diffResource } from "./diff";
+import type { Goal } from "./goal";
+import { type ProviderRegistry, withoutInternal } from "./provider-registry";
+import type { Step } from "./step";
+
+/** A resource's inputs were refused by its provider. */
+export class CheckFailedError extends OperatorError {
+  readonly urn: string;
+
+  constructor(urn: string, failures: { property: string; reason: string }[]) {
+    const { type, name } = parseUrn(urn);
+    const lines = failures.map(({ property, reason }) => (property ? `${property}: ${reason}` : reason));
+    super(lines.map((line) => `${type} resource '${name}': ${line}`).join("\n"));
+    this.urn = urn;
+  }
+}
+
+/** What the generator knows of the old state. */
+export interface OldStates {
+  stack: string;
+  project: string;
+  preview: boolean;
+  /** The old resources in the order of the state. */
+  all: readonly ResourceState[];
+  registry: ProviderRegistry;
+  /** Every state a provider reference may point to, the newest first. */
+  states(): Iterable<ResourceState>;
+}
+
+/** Decides what is to be done for each resource that the program registers. One registration at a time. */
+export class StepGenerator {
+  readonly #context: OldStates;
+  readonly #olds: Map<string, ResourceState>;
+  readonly registered = new Set<string>();
+  /** Deleted in this run, before the program came to register them again. */
+  readonly #deleted = new Set<string>();
+  readonly #replaced = new Set<string>();
+
+  constructor(context: OldStates) {
+    this.#context = context;
+    this.#olds = new Map(context.all.filter((state) => !state.delete).map((state) => [state.urn, state]));
+  }
+
+  urnOf(goal: Goal): string {
+    return makeUrn(this.#context.stack, this.#context.project, goal.parent, goal.type, goal.name);
+  }
+
+  old(urn: string): ResourceState | undefined {
+    return this.#olds.get(urn);
+  }
+
+  /** The provider that answers for a state. */
+  providerOf(state: ResourceState): Promise<ResourceProvider | undefined> {
+    if (isProviderType(state.type)) return Promise.resolve(this.#context.registry);
+    if (!state.custom || !state.provider) return Promise.resolve(undefined);
+    return this.#context.registry.get(state.provider, this.#context.states());
+  }
+
+  /** The steps for one registration, in the order in which they are to be run. */
+  async generate(goal: Goal): Promise<Step[]> {
+    const urn = this.urnOf(goal);
+    if (this.registered.has(urn))
+      throw new OperatorError(`Duplicate resource URN '${urn}'; try giving it a unique name`);
+    this.registered.add(urn);
+    const old = this.#olds.get(urn);
+    if (old?.external) throw new NotImplementedError(`managing ${urn}, which the state has as external`);
+    if (old && old.custom !== goal.custom)
+      throw new NotImplementedError(`turning ${urn} from a component into a custom resource or back`);
+    const recreating = this.#deleted.has(urn);
+    const oldInputs = old && !recreating ? (old.inputs ?? {}) : {};
+    const inputs =
+      goal.custom && old && !recreating ? withIgnored(goal.inputs, oldInputs, goal.ignoreChanges) : goal.inputs;
+    const draft = draftState(urn, goal, inputs);
+    const provider = await this.providerOf(draft);
+    const checked = provider ? await this.#check(draft, oldInputs, provider) : draft;
+    const step = { new: checked, ...(provider ? { provider } : {}), ignoreChanges: goal.ignoreChanges };
+    if (!old) return [{ op: "create", ...step }];
+    if (recreating) return replacement({ ...step, old });
+    const diff = await this.#diff(goal, old, checked, provider);
+    const changed = { ...step, old, diffs: diff.changedKeys, keys: diff.replaceKeys, detailedDiff: diff.detailedDiff };
+    if (diff.replaceKeys.length > 0 || old.pendingReplacement) return this.#replace(goal, diff, changed, provider);
+    if (diff.changes === "some" || old.initErrors?.length) return [{ op: "update", ...changed }];
+    return [{ op: "same", ...step, old }];
+  }
+
+  async #check(draft: ResourceState, olds: PropertyMap, provider: ResourceProvider): Promise<ResourceState> {
+    const { urn, type } = draft;
+    const request = {
+      urn,
+      type,
+      name: parseUrn(urn).name,
+      olds,
+      news: draft.inputs ?? {},
+      randomSeed: randomBytes(32),
+    };
+    const { inputs, failures } = await provider.check(request);
+    if (failures.length > 0) throw new CheckFailedError(urn, failures);
+    return { ...draft, inputs };
+  }
+
+  async #diff(
+    goal: Goal,
+    old: ResourceState,
+    checked: ResourceState,
+    provider: ResourceProvider | undefined,
+  ): Promise<DiffResult> {
+    const news = checked.inputs ?? {};
+    const olds = old.inputs ?? {};
+    if (!provider) return compareInputs(olds, news);
+    const replace = (key: string): DiffResult => ({
+      ...compareInputs(olds, news),
+      changes: "some",
+      replaceKeys: [key],
+    });
+    if (triggered(old.replacementTrigger, goal.replacementTrigger)) return replace("replacementTrigger");
+    if (old.deletedWith && this.#replaced.has(old.deletedWith)) return replace("deletedWith");
+    if (await this.#providerWasReplaced(old, checked)) return replace("provider");
+    const { urn, type } = checked;
+    const diff = await diffResource(provider, {
+      ...{ urn, type, name: goal.name, id: old.id ?? "", news, ignoreChanges: goal.ignoreChanges },
+      oldInputs: olds,
+      oldOutputs: old.outputs ?? {},
+    });
+    return applyReplaceOnChanges(diff, goal.replaceOnChanges, Boolean(old.initErrors?.length));
+  }
+
+  async #providerWasReplaced(old: ResourceState, checked: ResourceState): Promise<boolean> {
+    if (!old.provider || !checked.provider || old.provider === checked.provider) return false;
+    const [before, after] = [old.provider, checked.provider].map((reference) => {
+      const urn = providerUrn(reference);
+      const id = reference.slice(urn.length + 2);
+      return {
+        urn,
+        state: [...this.#context.states()].find((state) => state.urn === urn && (state.id === id || isUnknown(id))),
+      };
+    });
+    if (!before || !after || (isDefault(before.urn) && isDefault(after.urn))) return false;
+    const provider = await this.#context.registry.get(checked.provider, this.#context.states());
+    const { type, name } = parseUrn(after.urn);
+    const oldInputs = withoutInternal(before.state?.inputs ?? {});
+    const news = withoutInternal(after.state?.inputs ?? {});
+    if (containsUnknowns(news)) return false;
+    const diff = await provider
+      .diffConfig({
+        urn: after.urn,
+        type,
+        name,
+        id: "",
+        oldInputs,
+        oldOutputs: before.state?.outputs ?? {},
+        news,
+        ignoreChanges: [],
+      })
+      .catch(() => noDiff);
+    return diff.replaceKeys.length > 0;
+  }
+
+  async #replace(
+    goal: Goal,
+    diff: DiffResult,
+    changed: Partial<Step>,
+    provider: ResourceProvider | undefined,
+  ): Promise<Step[]> {
+    const old = changed.old as ResourceState;
+    this.#refuseProtected(old, changed.new?.protect);
+    this.#replaced.add(old.urn);
+    // Checked again as if it were new, so that a name that the provider makes up is a fresh one.
+    const fresh = provider
+      ? await this.#check({ ...(changed.new as ResourceState), inputs: changed.new?.inputs ?? {} }, {}, provider)
+      : changed.new;
+    const step = { ...changed, new: fresh };
+    if (old.pendingReplacement) return replacement(step);
+    const deleteFirst = goal.deleteBeforeReplace ?? diff.deleteBeforeReplace;
+    if (!deleteFirst) {
+      const [mark, create] = replacement(step);
+      return [{ ...(create as Step), pendingDelete: true }, mark as Step];
+    }
+    return [...(await this.#deletesBefore(old)), ...replacement(step)];
+  }
+
+  #refuseProtected(old: ResourceState, stays: boolean | undefined): void {
+    if (!old.protect || stays === false) return;
+    throw new OperatorError(
+      `unable to replace resource "${old.urn}"\nas it is currently marked for protection. To unprotect the resource, remove the ` +
+        "`protect` flag from the resource in your Pulumi program and run `up`",
+    );
+  }
+
+  /** The resource and those that its deletion replaces too, the last dependent first. */
+  async #deletesBefore(root: ResourceState): Promise<Step[]> {
+    const dependents = await dependentReplacements(root, this.#context.all, this.registered, (state) =>
+      this.providerOf(state),
+    );
+    const steps: Step[] = [];
+    const condemned = new Set([root.urn, ...dependents.map(({ urn }) => urn)]);
+    for (const state of [root, ...dependents].reverse()) {
+      if (state !== root) this.#refuseProtected(state, undefined);
+      this.#deleted.add(state.urn);
+      this.#replaced.add(state.urn);
+      if (state.pendingReplacement) continue;
+      const provider = await this.providerOf(state);
+      const skipProvider =
+        Boolean(state.retainOnDelete) || Boolean(state.deletedWith && condemned.has(state.deletedWith));
+      steps.push({
+        op: "delete-replaced",
+        old: state,
+        pendingReplacement: true,
+        skipProvider,
+        ...(provider ? { provider } : {}),
+      });
+    }
+    return steps;
+  }
+}
+
+/** `[replace, create-replacement]`: the mark that is shown and counted, and the creation. */
+function replacement(step: Partial<Step>): Step[] {
+  return [
+    { ...step, op: "replace" },
+    { ...step, op: "create-replacement" },
+  ];
+}
+
+const isDefault = (urn: string): boolean => /^default(_|$)/.test(parseUrn(urn).name);
+
+function triggered(old: ResourceState["replacementTrigger"], trigger: Goal["replacementTrigger"]): boolean {
+  if (old === undefined || old === null || trigger === undefined || trigger === null) return false;
+  return containsUnknowns(trigger) || !equal(unwrapSecrets(old), unwrapSecrets(trigger));
+}
+
+/** The state that a goal asks for, before anyone has been asked. Options that mean nothing to components are left out. */
+function draftState(urn: string, goal: Goal, inputs: PropertyMap): ResourceState {
+  const shared: ResourceState = {
+    urn,
+    custom: goal.custom,
+    type: goal.type,
+    inputs,
+    parent: goal.parent,
+    protect: goal.protect ?? false,
+    dependencies: goal.dependencies,
+    propertyDependencies: goal.propertyDependencies,
+    ...(goal.sourcePosition === undefined ? {} : { sourcePosition: goal.sourcePosition }),
+    ...(goal.stackTrace === undefined ? {} : { stackTrace: goal.stackTrace }),
+    hideDiff: goal.hideDiffs,
+  };
+  if (!goal.custom) return shared;
+  return {
+    ...shared,
+    provider: isProviderType(goal.type) ? "" : goal.provider,
+    additionalSecretOutputs: goal.additionalSecretOutputs,
+    customTimeouts: goal.customTimeouts,
+    retainOnDelete: goal.retainOnDelete ?? false,
+    deletedWith: goal.deletedWith,
+    ignoreChanges: goal.ignoreChanges,
+    replaceOnChanges: goal.replaceOnChanges,
+    ...(goal.replacementTrigger === undefined ? {} : { replacementTrigger: goal.replacementTrigger }),
+  };
+}

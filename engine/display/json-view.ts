@@ -1,0 +1,48 @@
+import type { StepMetadata } from "../deploy/events";
+import { StateCodec } from "../state/codec";
+import type { ResourceState } from "../state/resource";
+import { stackType } from "../state/urn";
+import type { Recorder } from "./recorder";
+
+const codec = new StateCodec(undefined);
+
+function stateJson(state: ResourceState | undefined): unknown {
+  return state && codec.encodeJson(state, "masked");
+}
+
+function stepJson(step: StepMetadata): Record<string, unknown> {
+  const detailedDiff = step.detailedDiff
+    ? Object.fromEntries(
+        Object.entries(step.detailedDiff).map(([path, { kind, inputDiff }]) => [path, { kind, inputDiff }]),
+      )
+    : null;
+  const provider = (step.new ?? step.old)?.provider;
+  const entries: [string, unknown][] = [
+    ["op", step.op],
+    ["urn", step.urn],
+    ["provider", provider],
+    ["oldState", stateJson(step.old)],
+    ["newState", stateJson(step.new)],
+    ["diffReasons", step.diffs?.length ? step.diffs : undefined],
+    ["replaceReasons", step.keys?.length ? step.keys : undefined],
+    ["detailedDiff", detailedDiff],
+  ];
+  return Object.fromEntries(entries.filter(([, value]) => value !== undefined));
+}
+
+/** `preview --json`: the Pulumi CLI's shape, on which other tools rely. */
+export function renderJson(recorder: Recorder, config: Record<string, string>, seconds: number): string {
+  const steps = recorder.steps.filter((step) => step.op !== "same" || step.type === stackType);
+  const digest = {
+    ...(Object.keys(config).length > 0 ? { config } : {}),
+    steps: steps.map(stepJson),
+    diagnostics: recorder.diagnostics.map(({ urn, severity, message }) => ({
+      ...(urn ? { urn } : {}),
+      message: severity === "info" ? `${message}\n` : `${severity}: ${message}\n`,
+      severity,
+    })),
+    duration: Math.round(seconds * 1e9),
+    changeSummary: recorder.changes,
+  };
+  return `${JSON.stringify(digest, null, 4)}\n`;
+}
