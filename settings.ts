@@ -90,14 +90,19 @@ export function settingDefaults(): Record<string, unknown> {
  * Turns the configuration of the namespace `octollm` into settings.
  *
  * @param raw - values as Pulumi hands them over: text, and JSON for everything that is not a string
+ * @param secretKeys - those that the stack keeps encrypted; only `databaseUrl` may be, and must be
  * @throws SettingsError that lists every fault with its path
  */
-export function parseSettings(raw: Readonly<Record<string, string>>): Settings {
+export function parseSettings(raw: Readonly<Record<string, string>>, secretKeys: readonly string[] = []): Settings {
   const values = Object.fromEntries(
     Object.entries(raw).map(([key, value]) => [key, structured.has(key) ? decode(value) : value]),
   );
   const result = schema.safeParse(values);
-  const faults = [...(result.error?.issues ?? []).flatMap((issue) => describe(issue, values)), ...judge(values)];
+  const faults = [
+    ...(result.error?.issues ?? []).flatMap((issue) => describe(issue, values)),
+    ...judge(values),
+    ...judgeSecrets(raw, secretKeys),
+  ];
   if (result.success && faults.length === 0) return Object.freeze(result.data);
   throw new SettingsError(faults);
 }
@@ -154,5 +159,16 @@ function judge({ target, services = [] }: Readonly<Record<string, unknown>>): st
       seen.add(value);
     });
   }
+  return faults;
+}
+
+/** All settings but one end up in the state and in previews as they are, so a secret among them would be one no longer. */
+function judgeSecrets({ databaseUrl = "" }: Readonly<Record<string, string>>, secretKeys: readonly string[]): string[] {
+  const others = secretKeys.filter((key) => key !== "databaseUrl");
+  const faults = others.map(
+    (key) => `octollm:${key}: may not be a secret; secrets of the services belong into the .env`,
+  );
+  if (databaseUrl !== "" && !secretKeys.includes("databaseUrl"))
+    faults.push("octollm:databaseUrl: holds a password; set it with: octollm config set --secret databaseUrl <url>");
   return faults;
 }

@@ -8,7 +8,7 @@ const Module = require("node:module");
 const path = require("node:path");
 
 const root = path.dirname(__dirname);
-const cacheFolder = path.join(root, "node_modules", ".cache", "octollm-upgrade");
+const cacheFolder = process.env.OCTOLLM_COMPILE_CACHE || path.join(root, "node_modules", ".cache", "octollm-upgrade");
 const esbuildVersion = require("esbuild/package.json").version;
 const options = { loader: "ts", format: "cjs", target: "node20", sourcemap: "inline", sourcesContent: false };
 

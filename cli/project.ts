@@ -30,5 +30,9 @@ export async function stackSettings(backend: Backend, stack: string): Promise<Se
   const config = await backend.effectiveConfig(stack);
   const prefix = `${backend.project.name}:`;
   const own = [...config].filter(([key]) => key.startsWith(prefix));
-  return parseSettings(Object.fromEntries(own.map(([key, { value }]) => [key.slice(prefix.length), value])));
+  const named = own.map(([key, { value, secret }]) => ({ name: key.slice(prefix.length), value, secret }));
+  return parseSettings(
+    Object.fromEntries(named.map(({ name, value }) => [name, value])),
+    named.filter(({ secret }) => secret).map(({ name }) => name),
+  );
 }

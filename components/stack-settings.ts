@@ -9,9 +9,14 @@ import { parseSettings, type Settings, SettingsError } from "../settings";
  */
 export function readSettings(): Settings {
   const prefix = `${pulumi.getProject()}:`;
-  const own = Object.entries(pulumi.runtime.allConfig()).filter(([key]) => key.startsWith(prefix));
+  const own = (key: string) => (key.startsWith(prefix) ? [key.slice(prefix.length)] : []);
+  const values = Object.entries(pulumi.runtime.allConfig()).flatMap(([key, value]) =>
+    own(key).map((name) => [name, value]),
+  );
+  // The SDK knows which keys are secret and tells nobody; the engine tells us as it tells the SDK.
+  const secretKeys = JSON.parse(process.env.PULUMI_CONFIG_SECRET_KEYS ?? "[]") as string[];
   try {
-    return parseSettings(Object.fromEntries(own.map(([key, value]) => [key.slice(prefix.length), value])));
+    return parseSettings(Object.fromEntries(values) as Record<string, string>, secretKeys.flatMap(own));
   } catch (error) {
     throw error instanceof SettingsError ? new pulumi.RunError(error.message) : error;
   }

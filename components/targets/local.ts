@@ -12,7 +12,8 @@ export class LocalDeployment extends pulumi.ComponentResource {
   constructor(name: string, args: DeploymentArgs, options?: pulumi.ComponentResourceOptions) {
     super("upgrade:index:LocalDeployment", name, {}, options);
     const { installation, environmentFile } = args.settings;
-    let before: pulumi.Resource[] = [];
+    // A component does not hand its own dependencies on to its children.
+    let before = options?.dependsOn;
     for (const service of args.settings.services) {
       const start = `node bin/octollm service start ${service.name}`;
       const command = new local.Command(
