@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
 import * as grpc from "@grpc/grpc-js";
 import { type IResourceProviderServer, ResourceProviderService } from "@pulumi/pulumi/proto/provider_grpc_pb";
 
@@ -6,6 +8,8 @@ import { UpgradeService } from "./service";
 import { Session } from "./session";
 
 const maximumMessageBytes = 400 * 1024 * 1024;
+/** Longer than the five seconds in which a cancelled index build may remove what it left. */
+const farewellMs = 8_000;
 
 /** Serves the provider until the engine is gone: its end of our standard input closes with it, whatever ended it. */
 function main(engineAddress: string): void {
@@ -19,14 +23,17 @@ function main(engineAddress: string): void {
     process.stdout.write(`${port}\n`);
   });
   process.stdin.resume();
-  process.stdin.once("end", () => void end(session));
+  process.stdin.once("end", () => void end(session, service));
   // An engine that is done interrupts its plugins. A Ctrl-C in a terminal looks the same: then work under way goes on
   // until the engine's Cancel has brought it to a good end.
-  process.on("SIGINT", () => (service.isBusy ? undefined : void end(session)));
+  process.on("SIGINT", () => (service.isBusy ? undefined : void end(session, service)));
 }
 
-async function end(session: Session): Promise<void> {
-  session.cancel("The engine is gone.");
+/** A server does not notice a lost client while a statement waits: what runs there is given time to be cancelled. */
+async function end(session: Session, service: UpgradeService): Promise<void> {
+  session.abandon("The engine is gone.");
+  const deadline = Date.now() + farewellMs;
+  while (service.isBusy && Date.now() < deadline) await sleep(20);
   await session.release();
   process.exit(0);
 }

@@ -127,7 +127,7 @@ export class UpgradeService {
     for (const { path, kind } of changes) {
       const difference = new messages.PropertyDiff();
       difference.setKind(changeKinds[kind]);
-      difference.setInputdiff(path !== "plan");
+      difference.setInputdiff(true);
       response.getDetaileddiffMap().set(path, difference);
     }
     return response;

@@ -16,10 +16,17 @@ export class Session {
   #attempt: Attempt | null = null;
   /** Secret: the URL of the setting `databaseUrl`, empty when `.env` has it. */
   databaseUrl = "";
+  isAbandoned = false;
 
   /** Ends all that is under way. */
   cancel(reason: string): void {
     this.#cancel.abort(new PhaseError(reason));
+  }
+
+  /** As a cancellation, when nobody is left to be told: nothing is brought back, the next run does that. */
+  abandon(reason: string): void {
+    this.isAbandoned = true;
+    this.cancel(reason);
   }
 
   /** Aborted by a cancellation, or when the lock is lost. */

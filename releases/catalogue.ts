@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { loadParser, SqlSyntaxError } from "../postgres/statements";
-import { CatalogueError,type CatalogueFault } from "./errors";
+import { CatalogueError, type CatalogueFault } from "./errors";
 import { parseMigrationFile } from "./migration-file";
 import type { Catalogue, Migration, Release } from "./release";
 import { parseReleaseFile, type ReleaseHeader } from "./release-file";

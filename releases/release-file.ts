@@ -1,7 +1,7 @@
 import { type Document, isMap, isScalar, isSeq, LineCounter, parseDocument, visit } from "yaml";
 import { z } from "zod";
 
-import { CatalogueError,type CatalogueFault } from "./errors";
+import { CatalogueError, type CatalogueFault } from "./errors";
 import type { EnvironmentChange, Release } from "./release";
 
 const key = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "must be the name of a variable");

@@ -79,6 +79,11 @@ export function commandLine(pid: number): string {
   return output("ps", ["-p", String(pid), "-o", "command="]).trim();
 }
 
+/** The folder in which a process works; empty where that cannot be told. */
+export function workingFolder(pid: number): string {
+  return linux ? linkOf(`/proc/${pid}/cwd`) : "";
+}
+
 /** Whether a process, or one that it descends from, was started with this environment variable. Linux only. */
 export function wasStartedWith(pid: number, variable: string): boolean {
   return linux && (textOf(`/proc/${pid}/environ`)?.split("\0").includes(variable) ?? false);

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { holderOf, type Look, lookAt, membersOf } from "./look";
-import { allProcesses, commandLine, listenersOn, processOf } from "./processes";
+import { allProcesses, commandLine, listenersOn, processOf, workingFolder } from "./processes";
 import { removeRecord } from "./record";
 import { type Activity, ServiceError, type ServiceSpec, type ServiceState } from "./runtime";
 
@@ -106,20 +106,26 @@ async function until(condition: () => boolean, milliseconds: number): Promise<bo
   return true;
 }
 
-/** What a process that is started again looks like. */
+/** What a process that is started again looks like: the same command in the same folder. */
 interface Fingerprint {
   readonly commands: ReadonlySet<string>;
   readonly known: ReadonlySet<string>;
 }
 
 function fingerprint(targets: readonly Target[]): Fingerprint {
-  const commands = new Set(targets.map(({ pid }) => commandLine(pid)).filter(Boolean));
+  const commands = new Set(targets.map(({ pid }) => looksOf(pid)).filter(Boolean));
   return { commands, known: new Set(allProcesses().map(({ pid, identity }) => `${pid} ${identity}`)) };
 }
 
 function successorOf({ commands, known }: Fingerprint): number | undefined {
-  return allProcesses().find(({ pid, identity }) => !known.has(`${pid} ${identity}`) && commands.has(commandLine(pid)))
+  return allProcesses().find(({ pid, identity }) => !known.has(`${pid} ${identity}`) && commands.has(looksOf(pid)))
     ?.pid;
+}
+
+/** Another installation of this host may have the very same command. */
+function looksOf(pid: number): string {
+  const command = commandLine(pid);
+  return command && `${workingFolder(pid)}\0${command}`;
 }
 
 /** Waits for the port, and for a supervisor to show itself where the service was not started by us. */

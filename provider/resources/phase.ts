@@ -33,12 +33,19 @@ async function run(call: Call, work: PhaseWork, inputs: Properties): Promise<Pro
   const progress = (line: string) => log.progress(line);
   try {
     session.signal.throwIfAborted();
-    return await inLedger(attempt, work.name, () => work.run(attempt, inputs, { signal: session.signal, progress }));
+    const activity = { signal: session.signal, progress };
+    return await inLedger(attempt, work.name, () => work.run(attempt, inputs, activity).catch(throwReason));
   } catch (error) {
     session.close();
+    if (session.isAbandoned) throw error;
     const failure = `${work.name} failed: ${error instanceof Error ? error.message : String(error)}`;
     const text = `${failure}\n${await settle(attempt, failure, { signal: session.settlingSignal, progress })}`;
     const outputs = work.partialOutputs?.(error) ?? null;
     throw outputs === null ? new Error(text, { cause: error }) : new PartialFailure(text, { ...inputs, ...outputs });
   }
+}
+
+/** What a timer or a stream calls "aborted" has a reason that tells more: who cancelled, or why the lock was lost. */
+function throwReason(error: unknown): never {
+  throw error instanceof Error && error.name === "AbortError" && error.cause instanceof Error ? error.cause : error;
 }

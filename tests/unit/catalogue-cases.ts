@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { loadCatalogue, ownCatalogue } from "../../releases/catalogue";
-import { type CatalogueFault, CatalogueError } from "../../releases/errors";
+import { CatalogueError, type CatalogueFault } from "../../releases/errors";
 import type { Catalogue } from "../../releases/release";
 
 export const ownVersions = ["0.1.0", "0.2.0", "1.0.0"] as const;
@@ -18,7 +18,8 @@ export class CatalogueCopy {
   readonly folder = mkdtempSync(join(tmpdir(), "octollm-catalogue-"));
 
   constructor() {
-    for (const version of ownVersions) cpSync(join(ownCatalogue, version), join(this.folder, version), { recursive: true });
+    for (const version of ownVersions)
+      cpSync(join(ownCatalogue, version), join(this.folder, version), { recursive: true });
   }
 
   path(file: string): string {
@@ -29,7 +30,10 @@ export class CatalogueCopy {
   edit(file: string, old: string, text: string): void {
     const before = readFileSync(this.path(file), "utf8");
     if (!before.includes(old)) throw new Error(`'${file}' has no '${old}'`);
-    writeFileSync(this.path(file), before.replace(old, () => text));
+    writeFileSync(
+      this.path(file),
+      before.replace(old, () => text),
+    );
   }
 
   editAll(file: string, change: (text: string) => string): void {

@@ -37,7 +37,11 @@ describe("OctoLLM's own releases, as its migration guide describes them", () => 
         ["1.0.0", "2026-01-01", "breaking"],
       ],
     );
-    assert.deepEqual(release("0.2.0").notes, ["Parallel task execution", "Enhanced caching layer", "New performance metrics"]);
+    assert.deepEqual(release("0.2.0").notes, [
+      "Parallel task execution",
+      "Enhanced caching layer",
+      "New performance metrics",
+    ]);
   });
 
   it("form the chain def456 <- abc123 <- b1c2d3 <- e4f5a6, and each release needs its last revision", () => {
@@ -50,12 +54,18 @@ describe("OctoLLM's own releases, as its migration guide describes them", () => 
         ["e4f5a6", "b1c2d3", "1.0.0"],
       ],
     );
-    assert.deepEqual(catalogue.releases.map(({ revision }) => revision), ["def456", "b1c2d3", "e4f5a6"]);
-    assert.deepEqual(catalogue.releases.map(({ strictHead, requiredStop }) => [strictHead, requiredStop]), [
-      [false, false],
-      [false, false],
-      [true, false],
-    ]);
+    assert.deepEqual(
+      catalogue.releases.map(({ revision }) => revision),
+      ["def456", "b1c2d3", "e4f5a6"],
+    );
+    assert.deepEqual(
+      catalogue.releases.map(({ strictHead, requiredStop }) => [strictHead, requiredStop]),
+      [
+        [false, false],
+        [false, false],
+        [true, false],
+      ],
+    );
   });
 
   it("0.2.0 adds its two indexes CONCURRENTLY, on the guide's columns, and drops them so too", () => {
@@ -67,7 +77,11 @@ describe("OctoLLM's own releases, as its migration guide describes them", () => 
       "CREATE INDEX CONCURRENTLY IF NOT EXISTS idx_task_history_created_brin ON task_history USING brin (created_at)",
     ]);
     assert.deepEqual(statements("b1c2d3", "down"), ["DROP INDEX CONCURRENTLY IF EXISTS idx_task_history_created_brin"]);
-    const modes = release("0.2.0").migrations.map(({ transaction, previousCode, writers }) => [transaction, previousCode, writers]);
+    const modes = release("0.2.0").migrations.map(({ transaction, previousCode, writers }) => [
+      transaction,
+      previousCode,
+      writers,
+    ]);
     assert.deepEqual(modes, [
       ["none", "runs", "online"],
       ["none", "runs", "online"],
@@ -99,7 +113,9 @@ describe("OctoLLM's own releases, as its migration guide describes them", () => 
         ["removed", true, "The deprecated /execute is removed"],
       ],
     );
-    assert.deepEqual(environment, [{ kind: "url-path", key: "WEBHOOK_URL", suffix: "/webhook", replacement: "/v1/webhook" }]);
+    assert.deepEqual(environment, [
+      { kind: "url-path", key: "WEBHOOK_URL", suffix: "/webhook", replacement: "/v1/webhook" },
+    ]);
     assert.deepEqual(
       smoke.map(({ method, path, status }) => `${method} ${path} ${status}`),
       ["GET /api/v1/tasks?limit=1 200", "GET /tasks 404", "POST /execute 404"],
@@ -112,15 +128,24 @@ describe("OctoLLM's own releases, as its migration guide describes them", () => 
       [scale?.transaction, scale?.writers, scale?.previousCode, scale?.downClass],
       ["transactional", "stopped", "breaks", "kept"],
     );
-    assert.match(statements("e4f5a6", "up").join(";"), /USING priority \* 2.*SET DEFAULT 6.*CHECK \(priority BETWEEN 1 AND 10\)/);
-    assert.match(statements("e4f5a6", "down").join(";"), /USING \(priority \+ 1\) \/ 2.*SET DEFAULT 3.*CHECK \(priority BETWEEN 1 AND 5\)/);
+    assert.match(
+      statements("e4f5a6", "up").join(";"),
+      /USING priority \* 2.*SET DEFAULT 6.*CHECK \(priority BETWEEN 1 AND 10\)/,
+    );
+    assert.match(
+      statements("e4f5a6", "down").join(";"),
+      /USING \(priority \+ 1\) \/ 2.*SET DEFAULT 3.*CHECK \(priority BETWEEN 1 AND 5\)/,
+    );
   });
 
   it("name one image per service, tagged with the release", () => {
     const services = Object.keys(release("0.1.0").images);
     assert.equal(services.length, 8);
     for (const { version, images } of catalogue.releases)
-      assert.deepEqual(images, Object.fromEntries(services.map((service) => [service, `octollm/${service}:${version}`])));
+      assert.deepEqual(
+        images,
+        Object.fromEntries(services.map((service) => [service, `octollm/${service}:${version}`])),
+      );
   });
 });
 
@@ -141,11 +166,17 @@ describe("a release author", () => {
         "-- up\nALTER TABLE tasks ADD COLUMN labels text[];\n\n-- down\nALTER TABLE tasks DROP COLUMN labels;\n",
     );
     const catalogue = await copy.load();
-    assert.deepEqual(catalogue.releases.map(({ version }) => version), [...ownVersions, "1.1.0"]);
+    assert.deepEqual(
+      catalogue.releases.map(({ version }) => version),
+      [...ownVersions, "1.1.0"],
+    );
     const plan = planned(world("0.1.0", "def456"), goal("1.1.0"), catalogue);
     assert.equal(steps(plan), "+abc123 +b1c2d3 +e4f5a6 +f00d11");
     assert.deepEqual(plan.path, ["0.2.0 minor", "1.0.0 breaking", "1.1.0 minor"]);
-    assert.deepEqual([plan.rollback.class, plan.rollback.loses], ["lossy-schema-down", ["f00d11 (tasks have labels): the labels"]]);
+    assert.deepEqual(
+      [plan.rollback.class, plan.rollback.loses],
+      ["lossy-schema-down", ["f00d11 (tasks have labels): the labels"]],
+    );
   });
 
   it("orders releases by number, not by letters", async () => {
@@ -154,7 +185,10 @@ describe("a release author", () => {
       cpSync(copy.path("0.2.0/release.yaml"), copy.path(`${version}/release.yaml`));
       copy.edit(`${version}/release.yaml`, "version: 0.2.0", `version: ${version}`);
     }
-    assert.deepEqual((await copy.load()).releases.map(({ version }) => version), ["0.1.0", "0.2.0", "0.9.0", "0.10.0", "1.0.0"]);
+    assert.deepEqual(
+      (await copy.load()).releases.map(({ version }) => version),
+      ["0.1.0", "0.2.0", "0.9.0", "0.10.0", "1.0.0"],
+    );
   });
 
   it("may bring a release without any migration, with no folder for them", async () => {

@@ -36,7 +36,8 @@ describe("acceptBreaking", () => {
 
   it("must name the very version", () => {
     assert.deepEqual(closed(toBreaking, { acceptBreaking: "1.0.0" }), []);
-    for (const acceptBreaking of ["0.2.0", "true", "1.0", "1.0.0 "]) assert.equal(closed(toBreaking, { acceptBreaking }).length, 1);
+    for (const acceptBreaking of ["0.2.0", "true", "1.0", "1.0.0 "])
+      assert.equal(closed(toBreaking, { acceptBreaking }).length, 1);
   });
 
   it("names every breaking release on the way, and is satisfied by the last", () => {
@@ -91,7 +92,8 @@ describe("reviewedPlan", () => {
     const attempt = (part: Partial<OpenAttempt>): OpenAttempt => {
       return { attempt: 2, from: "0.1.0", to: "1.0.0", planId: "p-first", reviewedPlan: null, ...part };
     };
-    const halfway = (openAttempt: OpenAttempt, to: string) => planned(world("0.1.0", "b1c2d3", { openAttempt }), goal(to), own);
+    const halfway = (openAttempt: OpenAttempt, to: string) =>
+      planned(world("0.1.0", "b1c2d3", { openAttempt }), goal(to), own);
 
     for (const [name, open] of [
       ["its plan was the reviewed one", attempt({ planId: "reviewed" })],
@@ -109,7 +111,10 @@ describe("reviewedPlan", () => {
         const third = halfway(open, "0.2.0");
         const [refusal, ...more] = closed(third, { reviewedPlan: "reviewed" }, open);
         assert.equal(more.length, 0);
-        assert.ok(refusal?.startsWith(`octollm:reviewedPlan: the plan is ${third.id}, but reviewed was reviewed`), refusal);
+        assert.ok(
+          refusal?.startsWith(`octollm:reviewedPlan: the plan is ${third.id}, but reviewed was reviewed`),
+          refusal,
+        );
       });
     }
 
@@ -124,7 +129,12 @@ describe("reviewedPlan", () => {
 describe("acceptLoss", () => {
   const catalogue = invent([
     { revisions: [{ revision: "a1" }], strictHead: true },
-    { revisions: [{ revision: "b1", downClass: "lossy" }, { revision: "b2", downClass: "lossy", downLoss: "the marks" }] },
+    {
+      revisions: [
+        { revision: "b1", downClass: "lossy" },
+        { revision: "b2", downClass: "lossy", downLoss: "the marks" },
+      ],
+    },
   ]);
   const lossy = () => planned(world("2.0.0", "b2"), goal("1.0.0"), catalogue);
 
@@ -162,7 +172,9 @@ describe("acceptLoss", () => {
 });
 
 describe("the summary of a plan", () => {
-  const environment = DotenvFile.parse("CACHE_TTL=7200\nWEBHOOK_URL=https://h.example/t0ken/webhook\nDB_PASSWORD=s3cret\n");
+  const environment = DotenvFile.parse(
+    "CACHE_TTL=7200\nWEBHOOK_URL=https://h.example/t0ken/webhook\nDB_PASSWORD=s3cret\n",
+  );
 
   /** Each line's first word with all of its text: a text that is too long goes on in the next line, under the text. */
   function rows(plan: Plan): string[] {
@@ -198,21 +210,33 @@ describe("the summary of a plan", () => {
       for (const to of Object.keys(heads)) {
         const lines = summarise(planned(world(from, revision, { environment }), goal(to), own));
         assert.ok(lines.length <= 14, `${from} -> ${to}: ${lines.length} lines`);
-        assert.ok(lines.every((line) => line.length <= 80), lines.join("\n"));
+        assert.ok(
+          lines.every((line) => line.length <= 80),
+          lines.join("\n"),
+        );
         assert.doesNotMatch(lines.join(), /s3cret|t0ken/);
       }
   });
 
   it("of nothing to do says so", () => {
     const lines = rows(planned(world("1.0.0", "e4f5a6", { environment: DotenvFile.parse("") }), goal("1.0.0"), own));
-    for (const line of ["path: 1.0.0", "revisions: none", "env: unchanged", "loses: nothing", "way back: nothing-to-undo, loses nothing"])
+    for (const line of [
+      "path: 1.0.0",
+      "revisions: none",
+      "env: unchanged",
+      "loses: nothing",
+      "way back: nothing-to-undo, loses nothing",
+    ])
       assert.ok(lines.includes(line), `${line} in ${lines.join("\n")}`);
     assert.match(lines.join("\n"), /^stops: nothing/m);
     assert.match(lines.join("\n"), /^backup: none/m);
   });
 
   it("of a way back that loses data names the loss and the id that accepts it", () => {
-    const catalogue = invent([{ revisions: [{ revision: "a1" }], strictHead: true }, { revisions: [{ revision: "b1", downClass: "lossy" }] }]);
+    const catalogue = invent([
+      { revisions: [{ revision: "a1" }], strictHead: true },
+      { revisions: [{ revision: "b1", downClass: "lossy" }] },
+    ]);
     const up = rows(planned(world("1.0.0", "a1"), goal("2.0.0"), catalogue));
     assert.ok(up.includes("way back: lossy-schema-down, loses b1 (title of b1): the notes"), up.join("\n"));
     const down = planned(world("2.0.0", "b1"), goal("1.0.0"), catalogue);

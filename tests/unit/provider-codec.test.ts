@@ -29,11 +29,16 @@ describe("properties on the wire", () => {
   it("come back as they were sent", () => {
     const json = fc.dictionary(fc.string(), fc.jsonValue(), { maxKeys: 6 }).map((value) => JSON.stringify(value));
     // Protobuf's own objects cannot hold that key.
-    fc.assert(fc.property(json.filter((text) => !text.includes("__proto__")), (text) => {
-      const plain = JSON.parse(text) as Properties;
-      const wire = Struct.deserializeBinary(encodeProperties(plain).serializeBinary());
-      assert.deepEqual(sorted(decodeProperties(wire)), sorted(plain));
-    }));
+    fc.assert(
+      fc.property(
+        json.filter((text) => !text.includes("__proto__")),
+        (text) => {
+          const plain = JSON.parse(text) as Properties;
+          const wire = Struct.deserializeBinary(encodeProperties(plain).serializeBinary());
+          assert.deepEqual(sorted(decodeProperties(wire)), sorted(plain));
+        },
+      ),
+    );
   });
 
   it("are unknown when anything in them is", () => {

@@ -13,18 +13,21 @@ const least: Raw = { version: "1.0.0", target: "local", services: [service] };
 
 /** Configuration as Pulumi hands it over: text as it is, everything else as JSON. */
 function handedOver(raw: Raw): Record<string, string> {
-  const entries = Object.entries(raw).map(([key, value]) => [key, typeof value === "string" ? value : JSON.stringify(value)]);
+  const entries = Object.entries(raw).map(([key, value]) => [
+    key,
+    typeof value === "string" ? value : JSON.stringify(value),
+  ]);
   return Object.fromEntries(entries) as Record<string, string>;
 }
 
-function settingsOf(changes: Raw = {}): ReturnType<typeof parseSettings> {
-  return parseSettings(handedOver({ ...least, ...changes }));
+function settingsOf(changes: Raw = {}, secretKeys: readonly string[] = []): ReturnType<typeof parseSettings> {
+  return parseSettings(handedOver({ ...least, ...changes }), secretKeys);
 }
 
 /** The lines of the refusal, a fault each. */
-function faultsOf(raw: Raw): string[] {
+function faultsOf(raw: Raw, secretKeys: readonly string[] = []): string[] {
   try {
-    parseSettings(handedOver(raw));
+    parseSettings(handedOver(raw), secretKeys);
   } catch (error) {
     assert.ok(error instanceof SettingsError);
     const [first, ...rest] = error.message.split("\n");
@@ -73,31 +76,89 @@ describe("the settings of a stack", () => {
   });
 
   it("hand on to the phases no goal, no gate and no secret", () => {
-    const site = siteOf(settingsOf({ databaseUrl: "postgresql://u:pa55@h/d", acceptBreaking: "1.0.0" }));
+    const site = siteOf(
+      settingsOf({ databaseUrl: "postgresql://u:pa55@h/d", acceptBreaking: "1.0.0" }, ["databaseUrl"]),
+    );
     for (const key of ["version", "target", "databaseUrl", "acceptBreaking", "reviewedPlan", "acceptLoss"])
       assert.ok(!(key in site), key);
     assert.doesNotMatch(JSON.stringify(site), /pa55/);
   });
 
   const table: readonly [string, Raw, string[]][] = [
-    ["no version and no target", { version: undefined, target: undefined }, ["octollm:version: is not set", "octollm:target: is not set"]],
+    [
+      "no version and no target",
+      { version: undefined, target: undefined },
+      ["octollm:version: is not set", "octollm:target: is not set"],
+    ],
     ["a version that is none", { version: "latest" }, ["octollm:version: must be a version such as 1.0.0"]],
-    ["a target that there is not", { target: "moon" }, ['octollm:target: Invalid option: expected one of "local"|"docker"|"kubernetes"']],
+    [
+      "a target that there is not",
+      { target: "moon" },
+      ['octollm:target: Invalid option: expected one of "local"|"docker"|"kubernetes"'],
+    ],
     ["an unknown key", { versoin: "1.0.0" }, ["octollm:versoin: there is no such setting"]],
     ["an unknown key of a group", { backup: { jops: 2 } }, ["octollm:backup.jops: there is no such setting"]],
-    ["an unknown key of a service", { services: [{ ...service, prot: 1 }] }, ["octollm:services[0].prot: there is no such setting"]],
-    ["a key that Pulumi names as a path", { "backup.folder": "b" }, ["octollm:backup.folder: there is no such setting"]],
-    ["a group that is no object", { backup: "backups" }, ["octollm:backup: Invalid input: expected object, received string"]],
-    ["services that are no list", { services: { a: 1 } }, ["octollm:services: Invalid input: expected array, received object"]],
+    [
+      "an unknown key of a service",
+      { services: [{ ...service, prot: 1 }] },
+      ["octollm:services[0].prot: there is no such setting"],
+    ],
+    [
+      "a key that Pulumi names as a path",
+      { "backup.folder": "b" },
+      ["octollm:backup.folder: there is no such setting"],
+    ],
+    [
+      "a group that is no object",
+      { backup: "backups" },
+      ["octollm:backup: Invalid input: expected object, received string"],
+    ],
+    [
+      "services that are no list",
+      { services: { a: 1 } },
+      ["octollm:services: Invalid input: expected array, received object"],
+    ],
     ["no service", { services: [] }, ["octollm:services: names no service to run"]],
-    ["a port that is none", { services: [{ ...service, port: 70000 }] }, ["octollm:services[0].port: Too big: expected number to be <=65535"]],
-    ["a port as text", { services: [{ ...service, port: "8000" }] }, ["octollm:services[0].port: Invalid input: expected number, received string"]],
-    ["a service's name that is no word", { services: [{ ...service, name: "a b; rm" }] }, ["octollm:services[0].name: must be lower-case letters, digits and '-'"]],
-    ["a health path without '/'", { services: [{ ...service, health: "health" }] }, ["octollm:services[0].health: must begin with '/'"]],
-    ["a number in a service's environment", { services: [{ ...service, environment: { A: 1 } }] }, ["octollm:services[0].environment.A: Invalid input: expected string, received number"]],
-    ["a timeout of nothing", { quiesce: { timeout: 0 } }, ["octollm:quiesce.timeout: Too small: expected number to be >=1"]],
-    ["an onFailure that there is not", { onFailure: "panic" }, ['octollm:onFailure: Invalid option: expected one of "restart"|"leave"']],
-    ["a log pattern that is no regular expression", { verification: { logAllow: ["ok", "(["] } }, ["octollm:verification.logAllow[1]: is no regular expression: Unterminated character class"]],
+    [
+      "a port that is none",
+      { services: [{ ...service, port: 70000 }] },
+      ["octollm:services[0].port: Too big: expected number to be <=65535"],
+    ],
+    [
+      "a port as text",
+      { services: [{ ...service, port: "8000" }] },
+      ["octollm:services[0].port: Invalid input: expected number, received string"],
+    ],
+    [
+      "a service's name that is no word",
+      { services: [{ ...service, name: "a b; rm" }] },
+      ["octollm:services[0].name: must be lower-case letters, digits and '-'"],
+    ],
+    [
+      "a health path without '/'",
+      { services: [{ ...service, health: "health" }] },
+      ["octollm:services[0].health: must begin with '/'"],
+    ],
+    [
+      "a number in a service's environment",
+      { services: [{ ...service, environment: { A: 1 } }] },
+      ["octollm:services[0].environment.A: Invalid input: expected string, received number"],
+    ],
+    [
+      "a timeout of nothing",
+      { quiesce: { timeout: 0 } },
+      ["octollm:quiesce.timeout: Too small: expected number to be >=1"],
+    ],
+    [
+      "an onFailure that there is not",
+      { onFailure: "panic" },
+      ['octollm:onFailure: Invalid option: expected one of "restart"|"leave"'],
+    ],
+    [
+      "a log pattern that is no regular expression",
+      { verification: { logAllow: ["ok", "(["] } },
+      ["octollm:verification.logAllow[1]: is no regular expression: Unterminated character class"],
+    ],
     [
       "two services with one name, and two on one port",
       { services: [service, { ...service, port: 1 }, { ...service, name: "other" }] },
@@ -106,7 +167,9 @@ describe("the settings of a stack", () => {
   ];
   for (const [name, changes, expected] of table)
     it(`refuse ${name}`, () => {
-      const raw = Object.fromEntries(Object.entries({ ...least, ...changes }).filter(([, value]) => value !== undefined));
+      const raw = Object.fromEntries(
+        Object.entries({ ...least, ...changes }).filter(([, value]) => value !== undefined),
+      );
       assert.deepEqual(faultsOf(raw), expected);
     });
 
@@ -128,8 +191,33 @@ describe("the settings of a stack", () => {
       services: [service, { ...service, port: 0, log: undefined }],
     };
     const paths = faultsOf(raw).map((fault) => fault.split(": ")[0]);
-    const expected = ["version", "target", "surprise", "installation", "backup.jobs", "backup.extra", "services[1].port", "services[1].log", "services[1].name"];
+    const expected = [
+      "version",
+      "target",
+      "surprise",
+      "installation",
+      "backup.jobs",
+      "backup.extra",
+      "services[1].port",
+      "services[1].log",
+      "services[1].name",
+    ];
     assert.deepEqual(paths.toSorted(), expected.map((path) => `octollm:${path}`).toSorted());
+  });
+
+  it("want the database's URL as a secret, and no other setting as one", () => {
+    const databaseUrl = "postgresql://u:pa55@h/d";
+    assert.equal(settingsOf({ databaseUrl }, ["databaseUrl"]).databaseUrl, databaseUrl);
+    const open = faultsOf({ ...least, databaseUrl }).join();
+    assert.match(
+      open,
+      /^octollm:databaseUrl: holds a password; set it with: octollm config set --secret databaseUrl <url>$/,
+    );
+    const faults = faultsOf({ ...least, version: "x" }, ["services", "databaseUrl"]);
+    assert.deepEqual(
+      faults.map((fault) => fault.split(": ")[0]),
+      ["octollm:version", "octollm:services"],
+    );
   });
 
   it("never repeat a secret in a refusal", () => {
@@ -161,7 +249,11 @@ describe("Pulumi.yaml", () => {
       const declared = config[key]?.default;
       if (declared === undefined) assert.equal(defaults[key], undefined);
       // A group without its keys is the group with the program's defaults.
-      else assert.deepEqual(parseSettings(handedOver({ ...least, [key]: declared, ...pinned(key) })), settingsOf(pinned(key)));
+      else
+        assert.deepEqual(
+          parseSettings(handedOver({ ...least, [key]: declared, ...pinned(key) })),
+          settingsOf(pinned(key)),
+        );
     });
 
   /** Services cannot be left at their default of none; their default itself is compared. */
@@ -175,7 +267,8 @@ describe("Pulumi.yaml", () => {
       for (const [inner, value] of Object.entries(defaults[key] as object)) {
         const description = config[key]?.description ?? "";
         assert.ok(description.includes(inner), `${key}.${inner}`);
-        if (typeof value === "number" && value !== 0) assert.ok(description.includes(String(value)), `${key}.${inner}: ${value}`);
+        if (typeof value === "number" && value !== 0)
+          assert.ok(description.includes(String(value)), `${key}.${inner}: ${value}`);
       }
     }
   });
@@ -184,7 +277,10 @@ describe("Pulumi.yaml", () => {
 describe("the stack files of the project", () => {
   function raw(file: string): Raw {
     const entries = Object.entries(read(file).config);
-    assert.ok(entries.every(([key]) => key.startsWith("octollm:")), Object.keys(read(file).config).join());
+    assert.ok(
+      entries.every(([key]) => key.startsWith("octollm:")),
+      Object.keys(read(file).config).join(),
+    );
     return Object.fromEntries(entries.map(([key, value]) => [key.slice("octollm:".length), value]));
   }
 

@@ -1,0 +1,64 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { RegisterResourceRequest } from "@pulumi/pulumi/proto/resource_pb";
+
+import type { Plan } from "../../planner/plan";
+
+/** One registration, as the engine would get it. */
+export interface Registration {
+  readonly type: string;
+  readonly name: string;
+  /** Name of the parent. */
+  readonly parent: string;
+  /** Names of those that must be there before. Mocks themselves do not show this: it is read off the request. */
+  readonly dependsOn: readonly string[];
+  /** Whether an explicit provider serves it. */
+  readonly explicitProvider: boolean;
+  readonly inputs: Readonly<Record<string, unknown>>;
+}
+
+/** The mark that Pulumi gives a secret on its way to the engine. */
+export const secretMark = "1b47061264138c4ac30d75fd1eb44270";
+
+const nameOf = (urn: string) => urn.split("::")[3] ?? "";
+
+/**
+ * Runs a program against mocks and records what it registers, in that order.
+ *
+ * @param plan - what Preflight answers
+ */
+export async function record(plan: Plan, program: () => unknown): Promise<readonly Registration[]> {
+  const found: Registration[] = [];
+  await pulumi.runtime.setMocks(
+    {
+      call: () => ({}),
+      newResource: ({ type, name, inputs }) => {
+        const outputs = type === "upgrade:index:Preflight" ? { plan } : {};
+        return { id: `${name}-id`, state: { ...(inputs as object), ...outputs } };
+      },
+    },
+    "octollm",
+    "dev",
+    false,
+  );
+  const monitor = pulumi.runtime.getMonitor() as {
+    registerResource(request: RegisterResourceRequest, ...rest: unknown[]): unknown;
+  };
+  const register = monitor.registerResource.bind(monitor);
+  monitor.registerResource = (request, ...rest) => {
+    found.push({
+      type: request.getType(),
+      name: request.getName(),
+      parent: nameOf(request.getParent()),
+      dependsOn: request.getDependenciesList().map(nameOf).toSorted(),
+      explicitProvider: request.getProvider() !== "",
+      inputs: request.getObject()?.toJavaScript() ?? {},
+    });
+    return register(request, ...rest);
+  };
+  await pulumi.runtime.runInPulumiStack(() => {
+    program();
+    return Promise.resolve({});
+  });
+  await pulumi.runtime.disconnect();
+  return found;
+}

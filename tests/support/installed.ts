@@ -1,0 +1,161 @@
+import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
+
+import { Client } from "pg";
+
+import { createInstallation, type Installation, octollmEntry, startRelease } from "../../demo/installation";
+import { freePort } from "../../demo/private-postgres";
+import type { Site } from "../../phases/site";
+import type { Plan } from "../../planner/plan";
+import type { Properties } from "../../provider/codec";
+import { processOf } from "../../runtimes/processes";
+import { parseSettings, siteOf } from "../../settings";
+import { testDatabase } from "./postgres";
+import type { ProviderProcess, Resource } from "./provider-client";
+
+const project = resolve(__dirname, "..", "..");
+export const preflight: Resource = { type: "Preflight", name: "preflight" };
+
+/** A real OctoLLM 0.1.0 with 200 tasks that serves, and the inputs that the program gives its phases. */
+export class Installed {
+  readonly site: Site;
+  readonly installation: Installation;
+  readonly databaseUrl: string;
+  /** Process of the 0.1.0 that was started by hand. */
+  readonly #pid: number;
+
+  private constructor(installation: Installation, databaseUrl: string, pid: number) {
+    this.installation = installation;
+    this.databaseUrl = databaseUrl;
+    this.#pid = pid;
+    const service = {
+      name: "orchestrator",
+      command: `exec node ${octollmEntry} --release {version}`,
+      port: installation.port,
+      health: "/health",
+      log: "logs/orchestrator.log",
+      stopTimeout: 10,
+    };
+    this.site = siteOf(
+      parseSettings({
+        version: "0.1.0",
+        target: "local",
+        installation: installation.folder,
+        services: JSON.stringify([service]),
+        quiesce: JSON.stringify({ timeout: 30 }),
+      }),
+    );
+  }
+
+  static async create(): Promise<Installed> {
+    const folder = mkdtempSync(join(tmpdir(), "octollm-installed-"));
+    const databaseUrl = await testDatabase();
+    await silenceAutovacuum(databaseUrl);
+    const installation = await createInstallation({ folder, databaseUrl, port: await freePort(), tasks: 200 });
+    return new Installed(installation, databaseUrl, await startRelease({ folder, release: "0.1.0" }));
+  }
+
+  /** Preflight's inputs, as the program declares them. */
+  inputs(version: string, gates: Properties = {}): Properties {
+    return { version, acceptBreaking: "", reviewedPlan: "", acceptLoss: "", settings: this.site, ...gates };
+  }
+
+  /** Runs every phase with its slice of the plan, as the program declares them, with the service's command between. */
+  async runPhases(provider: ProviderProcess, plan: Plan): Promise<Record<string, Properties>> {
+    const { attempt, revisions, to } = plan;
+    const outputs: Record<string, Properties> = {};
+    const run = async (type: string, name: string, slice: object) => {
+      const inputs = { attempt, ...slice } as Properties;
+      const checked = await provider.check({ type, name }, inputs);
+      if (checked.failures.length > 0) throw new Error(checked.failures.join("\n"));
+      outputs[name] = await provider.apply({ type, name }, inputs);
+    };
+    await run("Quiesce", "quiesce", plan.stops);
+    await run("Backup", "backup", plan.backup);
+    await run("SchemaMigration", "pre", { phase: "pre", revisions: revisions.pre });
+    await run("Environment", "environment", plan.environment);
+    await this.service("start", to, attempt);
+    await run("Resume", "resume", plan.deploy);
+    await run("Verification", "verification", plan.checks);
+    await run("SchemaMigration", "post", { phase: "post", revisions: revisions.post });
+    await run("Completion", "completion", { release: to, planId: plan.id, wayBack: plan.rollback });
+    return outputs;
+  }
+
+  /** What the deployment's command does, run as components/targets/local.ts declares it. */
+  async service(word: "start" | "stop", release: string, attempt = 0): Promise<string> {
+    const { installation, environmentFile, services } = this.site;
+    const placed = JSON.stringify({ installation, environmentFile, service: services[0] });
+    const environment = { OCTOLLM_RELEASE: release, OCTOLLM_ATTEMPT: String(attempt), OCTOLLM_SERVICE: placed };
+    const { stdout } = await promisify(execFile)("node", ["bin/octollm", "service", word, "orchestrator"], {
+      cwd: project,
+      env: { ...process.env, ...environment },
+    });
+    return stdout;
+  }
+
+  /** What the service says it is; null when nothing answers. */
+  async serving(): Promise<string | null> {
+    const response = await fetch(`http://127.0.0.1:${this.installation.port}/health`).catch(() => null);
+    return response ? ((await response.json()) as { version: string }).version : null;
+  }
+
+  async sql<Row = Record<string, unknown>>(text: string): Promise<Row[]> {
+    const client = new Client({ connectionString: this.databaseUrl });
+    await client.connect();
+    try {
+      return (await client.query(text)).rows as Row[];
+    } finally {
+      await client.end();
+    }
+  }
+
+  /** Everything that a preview must leave as it is: transaction ids, storage, schemas, locks, files, the process. */
+  async everything(): Promise<object> {
+    const [database] = await this.sql(
+      `SELECT pg_snapshot_xmax(pg_current_snapshot())::text AS next_xid,
+              (SELECT md5(string_agg(format('%s %s %s %s', oid, relname, relfilenode, relpages), ',' ORDER BY oid)) FROM pg_class) AS relations,
+              (SELECT string_agg(nspname, ',' ORDER BY nspname) FROM pg_namespace) AS schemas,
+              (SELECT count(*)::integer FROM pg_locks WHERE locktype = 'advisory') AS advisory_locks`,
+    );
+    return { database, files: this.#files(), process: processOf(this.#pid)?.identity };
+  }
+
+  #files(): string[] {
+    const { folder } = this.installation;
+    return readdirSync(folder, { recursive: true, encoding: "utf8" })
+      .filter((name) => !name.startsWith("logs"))
+      .toSorted()
+      .map((name) => {
+        const path = join(folder, name);
+        const { mtimeMs, mode, ino } = statSync(path);
+        const content = statSync(path).isFile() ? createHash("sha256").update(readFileSync(path)).digest("hex") : "";
+        return `${name} ${mtimeMs} ${mode} ${ino} ${content}`;
+      });
+  }
+
+  /** Ends whatever release serves, and deletes the files. */
+  async remove(): Promise<void> {
+    const release = await this.serving();
+    if (release !== null) await this.service("stop", release);
+    if (processOf(this.#pid)) process.kill(this.#pid, "SIGTERM");
+    while (processOf(this.#pid)) await sleep(20);
+    rmSync(this.installation.folder, { recursive: true, force: true });
+  }
+}
+
+/** Transaction ids belong to the whole server: autovacuum would use some while a test proves that nobody did. */
+async function silenceAutovacuum(databaseUrl: string): Promise<void> {
+  const client = new Client({ connectionString: databaseUrl });
+  await client.connect();
+  await client.query("ALTER SYSTEM SET autovacuum = off");
+  await client.query("SELECT pg_reload_conf()");
+  const workers = "SELECT 1 FROM pg_stat_activity WHERE backend_type LIKE 'autovacuum%'";
+  for (let turn = 0; turn < 100 && (await client.query(workers)).rows.length > 0; turn++) await sleep(50);
+  await client.end();
+}
