@@ -4,6 +4,8 @@ import { join } from "node:path";
 
 import { z } from "zod";
 
+import { isAlive } from "../runtimes/alive";
+
 /** A backup under way has this ending; only a complete one has not. */
 export const partialSuffix = ".partial";
 
@@ -41,14 +43,5 @@ async function isDeadAndOurs(path: string): Promise<boolean> {
     return owner.host === hostname() && owner.pid !== process.pid && !isAlive(owner.pid);
   } catch {
     return false;
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
   }
 }

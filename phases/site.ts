@@ -9,16 +9,11 @@ import { ownCatalogue } from "../releases/catalogue";
 import { logOffset } from "../runtimes/log-scan";
 import type { ServiceSpec } from "../runtimes/runtime";
 
-/** One service as the settings describe it; times in seconds. */
-export interface ServiceSettings {
-  readonly name: string;
-  /** Shell command in which `{version}` stands for the release. */
-  readonly command: string;
-  readonly directory: string;
-  readonly environment: Readonly<Record<string, string>>;
-  readonly port: number;
-  readonly health: string;
-  readonly log: string;
+/** One service as the settings describe it; times in seconds. `{version}` in texts stands for the release. */
+export interface ServiceSettings extends Pick<
+  ServiceSpec,
+  "name" | "command" | "directory" | "environment" | "port" | "health" | "log"
+> {
   readonly startTimeout: number;
   readonly stopTimeout: number;
 }

@@ -6,7 +6,7 @@ import { findRelease, releasesBetween } from "./chain";
 import { planChecks } from "./checks";
 import { planEnvironment } from "./environment";
 import type { BackupPlan, DeployPlan, Direction, LossPlan, Plan } from "./plan";
-import { type Refusal,refusals } from "./refusals";
+import { type Refusal, refusals } from "./refusals";
 import { chooseRevisions, type RevisionChoice } from "./revisions";
 import { planStops } from "./stops";
 import { planWayBack } from "./way-back";

@@ -28,17 +28,10 @@ export interface Attempt {
   readonly counts: Readonly<Record<string, number>> | null;
 }
 
+type Opening = "stack" | "host" | "pid" | "programVersion" | "planId" | "reviewedPlan";
+
 /** What a new attempt is opened with. */
-export interface NewAttempt {
-  readonly stack: string;
-  readonly host: string;
-  readonly pid: number;
-  readonly programVersion: string;
-  readonly planId: string;
-  readonly reviewedPlan: string | null;
-  readonly fromVersion: string;
-  readonly toVersion: string;
-  readonly direction: Direction;
+export interface NewAttempt extends Pick<Attempt, Opening | "fromVersion" | "toVersion" | "direction"> {
   /** The number that the plan was made with; another one is refused. */
   readonly expected?: number;
 }

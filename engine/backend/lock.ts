@@ -3,6 +3,7 @@ import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 
+import { isAlive } from "../../runtimes/alive";
 import { OperatorError } from "../errors";
 import { listIfThere, writeDurably } from "./files";
 import type { Location } from "./location";
@@ -33,15 +34,6 @@ function findLocks(location: Location, stack: string): FoundLock[] {
         return [{ file, holder: { pid: 0, username: "?", hostname: "?", timestamp: "?" } }];
       }
     });
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
 }
 
 const isDead = ({ holder }: FoundLock): boolean =>

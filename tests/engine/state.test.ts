@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import fs from "node:fs";
 import os from "node:os";
 
-import { projectWithStack, type Run, standalone, type TestProject } from "./support/project";
+import { projectWithStack, type Run, standalone, succeed as succeedIn, type TestProject } from "./support/project";
 
 const up = ["up", "--yes", "--skip-preview"];
 const declared = `config:
@@ -25,11 +25,7 @@ describe("the standalone engine's state and settings", function () {
   let project: TestProject;
   const run = (...argv: string[]): Promise<Run> => standalone(project, argv);
 
-  async function succeed(...argv: string[]): Promise<Run> {
-    const result = await run(...argv);
-    assert.equal(result.code, 0, result.stdout + result.stderr);
-    return result;
-  }
+  const succeed = (...argv: string[]): Promise<Run> => succeedIn(project, ...argv);
 
   afterEach(() => project.remove());
 

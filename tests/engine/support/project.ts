@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
 import fs from "node:fs";
 import os from "node:os";
@@ -155,4 +156,11 @@ export async function projectWithStack(program: string, projectYaml = ""): Promi
   const made = await standalone(project, ["stack", "init", "dev"]);
   if (made.code !== 0) throw new Error(made.stderr);
   return project;
+}
+
+/** Runs the standalone engine, which must end well. */
+export async function succeed(project: TestProject, ...argv: string[]): Promise<Run> {
+  const result = await standalone(project, argv);
+  assert.equal(result.code, 0, result.stdout + result.stderr);
+  return result;
 }
