@@ -1,0 +1,88 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { lstatSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { engines } from "./support/engines";
+import { processesIn } from "./support/processes";
+import { Scenario } from "./support/scenario";
+
+/** What the server would hand out next, and where every relation lies. */
+const facts = `
+  SELECT 'next xid' AS what, pg_snapshot_xmax(pg_current_snapshot())::text AS value
+  UNION ALL SELECT 'relation ' || oid::regclass::text, pg_relation_filenode(oid)::text || ' ' || relpages || ' ' || reltuples
+    FROM pg_class WHERE relnamespace NOT IN ('pg_catalog'::regnamespace, 'pg_toast'::regnamespace)
+  UNION ALL SELECT 'rows of ' || relid::regclass::text, concat_ws(' ', n_tup_ins, n_tup_upd, n_tup_del) FROM pg_stat_user_tables
+  UNION ALL SELECT 'catalogue', md5(string_agg(c::text, '' ORDER BY c.oid)) FROM pg_class c
+  UNION ALL SELECT 'columns', md5(string_agg(a::text, '' ORDER BY attrelid, attnum)) FROM pg_attribute a
+  UNION ALL SELECT 'advisory locks', count(*)::text FROM pg_locks WHERE locktype = 'advisory'
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  ORDER BY what`;
+
+interface Fingerprint {
+  readonly database: readonly object[];
+  readonly files: Readonly<Record<string, string>>;
+  readonly processes: readonly string[];
+}
+
+function filesBelow(folder: string, path = ""): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const name of readdirSync(join(folder, path)).sort()) {
+    const inner = path === "" ? name : `${path}/${name}`;
+    const status = lstatSync(join(folder, inner));
+    const content = status.isFile()
+      ? createHash("sha256")
+          .update(readFileSync(join(folder, inner)))
+          .digest("hex")
+      : "";
+    found[inner] = `${status.mode} ${status.mtimeMs} ${content}`;
+    if (status.isDirectory()) Object.assign(found, filesBelow(folder, inner));
+  }
+  return found;
+}
+
+for (const engine of engines)
+  describe(`preview writes nothing (${engine})`, function () {
+    this.timeout(120_000);
+    let scenario: Scenario;
+
+    before(async () => {
+      scenario = await Scenario.create({ engine, settings: { version: "1.0.0" } });
+      // Whatever an engine keeps for itself, in its home, is there after the first command.
+      await scenario.must(["preview"]);
+      await scenario.query("VACUUM (FREEZE, ANALYZE)");
+      await scenario.query("ALTER TABLE tasks SET (autovacuum_enabled = off)");
+    });
+    after(() => scenario.close());
+
+    async function fingerprint(): Promise<Fingerprint> {
+      return {
+        database: await scenario.query(facts),
+        files: {
+          ...filesBelow(scenario.installation),
+          ...prefixed(".pulumi"),
+          stack: readFileSync(join(scenario.folder, "Pulumi.dev.yaml"), "utf8"),
+        },
+        processes: processesIn(scenario.folder).map(({ pid, command }) => `${pid} ${command}`),
+      };
+    }
+
+    function prefixed(folder: string): Record<string, string> {
+      return Object.fromEntries(
+        Object.entries(filesBelow(join(scenario.folder, folder))).map(([name, value]) => [`${folder}/${name}`, value]),
+      );
+    }
+
+    for (const flags of [[], ["--diff"], ["--json"]])
+      it(["preview", ...flags].join(" "), async () => {
+        const before = await fingerprint();
+        await scenario.must(["preview", ...flags]);
+        assert.deepEqual(await fingerprint(), before);
+      });
+
+    it("status", async () => {
+      const before = await fingerprint();
+      await scenario.must(["status"]);
+      assert.deepEqual(await fingerprint(), before);
+    });
+  });

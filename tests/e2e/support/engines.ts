@@ -1,0 +1,31 @@
+import { accessSync, constants } from "node:fs";
+import { delimiter, join } from "node:path";
+
+/** Who runs the program. */
+export type Engine = "standalone" | "pulumi";
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const folders = (process.env.PATH ?? "").split(delimiter).filter(Boolean);
+const holds = (folder: string, program: string) => isExecutable(join(folder, program));
+
+/** The Pulumi CLI and the plugins that the program needs, where PATH has them. */
+const pulumiIsThere = ["pulumi", "pulumi-language-nodejs", "pulumi-resource-command"].every((program) =>
+  folders.some((folder) => holds(folder, program)),
+);
+
+/** Every engine of this machine: the standalone one always. */
+export const engines: readonly Engine[] = pulumiIsThere ? ["standalone", "pulumi"] : ["standalone"];
+
+/** The search path for an engine: the standalone one does without Pulumi's plugins, as on a host that has none. */
+export function searchPath(engine: Engine): string {
+  const kept = engine === "pulumi" ? folders : folders.filter((folder) => !holds(folder, "pulumi-resource-command"));
+  return kept.join(delimiter);
+}
