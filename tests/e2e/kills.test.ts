@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 
 import { Client } from "pg";
 
 import { engines } from "./support/engines";
-import { gone, killAll, workersIn } from "./support/processes";
+import { gone, isPulumisOwn, killAll, workersIn } from "./support/processes";
 import type { Scenario } from "./support/scenario";
 import { soak } from "./support/soak";
 import { assertSays, inScenario, unwrapped } from "./support/story";
@@ -41,7 +43,7 @@ async function killDuring(scenario: Scenario, phase: string, manner: Manner): Pr
     );
   await run.ended;
   assert.deepEqual(
-    await gone(() => workersIn(scenario.folder), 20),
+    await gone(() => workersIn(scenario.folder).filter((found) => !isPulumisOwn(found)), 20),
     [],
     "something goes on working without its engine",
   );
@@ -137,4 +139,24 @@ for (const engine of engines)
           await scenario.must(["preview", "--expect-no-changes"]);
         }),
       );
+
+    story("a lock whose process has ended, and was collected by nobody, is removed like any other dead one", () =>
+      inScenario({ engine, settings: { version: "0.2.0" } }, async (scenario) => {
+        // The shell becomes a program that never asks after its children.
+        const parent = spawn("/bin/sh", ["-c", "true & echo $!; exec sleep 60"], {
+          stdio: ["ignore", "pipe", "ignore"],
+        });
+        try {
+          const [chunk] = (await once(parent.stdout, "data")) as [Buffer];
+          scenario.leaveLock(Number(chunk.toString()));
+          assertSays(
+            await scenario.up(),
+            `Removed the lock of a process that is no longer running (pid ${chunk.toString().trim()},`,
+          );
+        } finally {
+          parent.kill("SIGKILL");
+        }
+        assert.equal((await scenario.world()).serves, "0.2.0");
+      }),
+    );
   });

@@ -37,6 +37,14 @@ export function isService({ command }: Found): boolean {
   return /--release \d/.test(command);
 }
 
+/**
+ * Whether it is one of the Pulumi CLI's own plugins: when the CLI is killed, they stay for some minutes and do nothing,
+ * until they notice that it is gone.
+ */
+export function isPulumisOwn({ command }: Found): boolean {
+  return /\bpulumi-(?:language-nodejs|resource-command) 127\.0\.0\.1:/.test(command);
+}
+
 /** Everything that works in `folder` but the installation's services: engine, program, providers, their children. */
 export function workersIn(folder: string): Found[] {
   return processesIn(folder).filter((found) => !isService(found));

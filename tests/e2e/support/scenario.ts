@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
 import { join } from "node:path";
 
 import { parse, stringify } from "yaml";
@@ -210,6 +212,14 @@ export class Scenario {
       ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
     });
     return { status: response.status, body: await response.json().catch(() => null) };
+  }
+
+  /** Leaves a lock of the stack as the Pulumi CLI writes it. */
+  leaveLock(pid: number): void {
+    const folder = join(this.folder, ".pulumi", "locks", "organization", "octollm", stack);
+    mkdirSync(folder, { recursive: true });
+    const holder = { pid, username: "tester", hostname: hostname(), timestamp: new Date().toISOString() };
+    writeFileSync(join(folder, `${randomUUID()}.json`), JSON.stringify(holder));
   }
 
   /** Another checkout of the project, with the same stack of its own, for the same installation. */
