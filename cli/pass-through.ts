@@ -4,6 +4,7 @@ import { chooseEngine, clearDeadLock } from "./engines";
 import { note } from "./output";
 import { providePassphrase } from "./passphrase";
 import { openProject, projectFolder } from "./project";
+import { removeTornAttributes } from "./torn-state";
 
 /** Pulumi's own words: they go to the engine as they were typed. */
 export const engineWords = ["preview", "up", "refresh", "destroy", "stack", "config", "cancel"];
@@ -25,6 +26,7 @@ export async function passThrough(argv: readonly string[], engineName: string | 
   const state = relative(process.cwd(), backend.location.stacksFolder).replace(/\/stacks\/[^/]+$/, "") || ".pulumi";
   note(`${engine.description} | stack ${stack ?? "(none selected)"} | state ${state}`);
   if (mutating.has(argv[0] ?? "") && stack !== undefined) clearDeadLock(backend, stack);
+  if (stack !== undefined) removeTornAttributes(backend, stack);
   return engine.run(argv, project);
 }
 

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { existsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 
 import { Client } from "pg";
 
@@ -157,6 +159,19 @@ for (const engine of engines)
           parent.kill("SIGKILL");
         }
         assert.equal((await scenario.world()).serves, "0.2.0");
+      }),
+    );
+
+    story("attributes of the state that the Pulumi CLI was killed over are removed, and the state is read again", () =>
+      inScenario({ engine }, async (scenario) => {
+        const attributes = join(scenario.folder, ".pulumi", "stacks", "octollm", "dev.json.attrs");
+        writeFileSync(attributes, "");
+        const said = await scenario.must(["preview", "--expect-no-changes"]);
+        assertSays(
+          said,
+          "Removed dev.json.attrs, which a run that was killed had left half-written. The state itself is whole.",
+        );
+        assert.ok(!existsSync(attributes));
       }),
     );
   });
