@@ -1,55 +1,98 @@
 import { headIndex } from "../planner/chain";
-import type { OpenAttempt, World } from "../planner/world";
+import { environmentDigest } from "../planner/installation";
+import type { OpenAttempt, ServerFacts, World } from "../planner/world";
 import { type DatabaseAddress, withClient } from "../postgres/connection";
 import { type DatabaseFacts, readDatabaseFacts } from "../postgres/facts";
 import { type Ledger, nextAttempt, readLedger } from "../postgres/ledger";
+import { refusePooler } from "../postgres/pooler";
+import { recognise } from "../postgres/recognise";
+import { loadCatalogue } from "../releases/catalogue";
 import type { Catalogue } from "../releases/release";
 import { processRuntime } from "../runtimes/process";
 import type { ServiceState } from "../runtimes/runtime";
-import { readEnvironment, serviceSpecs, type Site } from "./site";
+import { readDisk } from "./disk";
+import { FaultCollector } from "./faults";
+import { catalogueFolder, readAddress, readEnvironment, serviceSpecs, type Site } from "./site";
 
 /** What Preflight saw: the planner's world, and the facts behind it. */
 export interface Observation {
   readonly world: World;
+  readonly address: DatabaseAddress;
+  readonly catalogue: Catalogue;
   readonly database: DatabaseFacts;
   readonly ledger: Ledger;
-  readonly services: readonly { readonly name: string; readonly state: ServiceState }[];
+  readonly services: readonly Service[];
 }
+
+interface Service {
+  readonly name: string;
+  readonly state: ServiceState;
+}
+
+/** What to look at. */
+export interface View {
+  readonly site: Site;
+  /** The release that is wanted, to tell which services are as they should be. */
+  readonly version: string;
+  /** Secret; empty when `.env` says where the database is. */
+  readonly databaseUrl: string;
+}
+
+/** What an attempt under way knows already, and goes on with. */
+export type Known = Pick<Observation, "address" | "catalogue">;
 
 /**
  * Looks at an installation and touches nothing: READ ONLY sessions, no lock, no file, no process.
  *
- * @param version - the release that is wanted, to tell which services are as they should be
- * @throws DatabaseFault when the database does not answer, and what reading `.env` throws
+ * @throws WorldFault with everything that cannot be looked at
  */
-export async function observe(
-  site: Site,
-  { address, catalogue, version }: { address: DatabaseAddress; catalogue: Catalogue; version: string },
-): Promise<Observation> {
-  const { file } = await readEnvironment(site);
-  const services = await inspectServices(site, version);
-  const budgetMs = site.preview.budget * 1000;
-  const options = { name: "preview", readOnly: true, connectTimeoutMs: budgetMs };
-  const { database, ledger } = await withClient(address, options, async (client) => {
-    await client.query(`SET statement_timeout = ${budgetMs}`);
-    return { database: await readDatabaseFacts(client), ledger: await readLedger(client) };
-  });
+export async function observe({ site, version, databaseUrl }: View, known?: Known): Promise<Observation> {
+  const faults = new FaultCollector();
+  const catalogue = known?.catalogue ?? (await faults.of("catalogue", loadCatalogue(catalogueFolder(site))));
+  const environment = await faults.of(site.environmentFile, readEnvironment(site));
+  const services = environment && (await faults.of("services", inspectServices(site, version)));
+  const urlFrom = databaseUrl === "" ? site.environmentFile : "octollm:databaseUrl";
+  const canAsk = environment !== null || databaseUrl !== "";
+  const address = known?.address ?? (canAsk ? await faults.of(urlFrom, readAddress(site, databaseUrl)) : null);
+  const found = address && (await faults.of("database", readDatabase(address, site.preview.budget * 1000, catalogue)));
+  if (!catalogue || !environment || !services || !address || !found) throw faults.fault;
+  const { database, ledger, looksLike } = found;
   const world: World = {
     database: database.database,
     release: findRunningRelease({ services, database, ledger, catalogue }),
     revisions: database.revisions,
+    looksLike,
+    server: describeServer(database, ledger),
+    disk: await readDisk(site, address, database),
     openAttempt: unfinishedAttempt(ledger),
     nextAttempt: nextAttempt(ledger),
+    lastOutcome: lastOutcome(ledger),
     services: services.map(({ name, state }) => ({
       name,
       running: state.running,
-      current: state.healthy && state.release === version,
+      current: state.healthy && state.release === version && state.asSpecified !== false,
+      asSpecified: state.asSpecified !== false,
       release: state.release,
+      obstructed: state.obstructed,
     })),
-    environment: file,
+    environment: environment.file,
+    environmentDigest: environmentDigest(environment.file.toBuffer()),
     applied: ledger.appliedRevisions,
   };
-  return { world, database, ledger, services };
+  return { world, address, catalogue, database, ledger, services };
+}
+
+async function readDatabase(address: DatabaseAddress, budgetMs: number, catalogue: Catalogue | null) {
+  // First: behind a pooler, the settings of the session below would reach other clients.
+  await refusePooler(address, budgetMs);
+  const options = { name: "preview", readOnly: true, connectTimeoutMs: budgetMs };
+  return withClient(address, options, async (client) => {
+    await client.query(`SET statement_timeout = ${budgetMs}`);
+    const database = await readDatabaseFacts(client);
+    const ledger = await readLedger(client);
+    const looksLike = database.revisions.length === 0 && catalogue ? await recognise(client, catalogue.releases) : null;
+    return { database, ledger, looksLike };
+  });
 }
 
 /** The last attempt, unless it reached its end: it may be running, have failed, or have been killed. */
@@ -59,15 +102,32 @@ export function unfinishedAttempt({ lastAttempt }: Ledger): OpenAttempt | null {
   return { attempt, from: fromVersion, to: toVersion, planId, reviewedPlan };
 }
 
-async function inspectServices(site: Site, version: string): Promise<Observation["services"]> {
-  const runtime = processRuntime;
-  const specs = await serviceSpecs(site, version);
-  return Promise.all(specs.map(async (spec) => ({ name: spec.name, state: await runtime.inspect(spec) })));
+function lastOutcome({ lastAttempt }: Ledger): World["lastOutcome"] {
+  if (lastAttempt?.status !== "succeeded") return null;
+  const { toVersion: release, revision, environmentDigest: digest } = lastAttempt;
+  return { release, revision, environmentDigest: digest };
 }
 
-interface Evidence extends Omit<Observation, "world"> {
-  readonly catalogue: Catalogue;
+function describeServer({ role, ...database }: DatabaseFacts, ledger: Ledger): ServerFacts {
+  return {
+    user: role.user,
+    isReplica: database.inRecovery,
+    isReadOnly: database.readOnlyByDefault,
+    mayCreateSchema: role.mayCreateSchema,
+    mayWriteLedger: ledger.schemaVersion === 0 ? null : role.mayWriteLedger,
+    mayStamp: role.mayStamp,
+    createsIn: role.createsIn,
+    searchPath: database.searchPath,
+    relations: database.relations,
+  };
 }
+
+async function inspectServices(site: Site, version: string): Promise<Service[]> {
+  const specs = await serviceSpecs(site, version);
+  return Promise.all(specs.map(async (spec) => ({ name: spec.name, state: await processRuntime.inspect(spec) })));
+}
+
+type Evidence = Pick<Observation, "services" | "database" | "ledger" | "catalogue">;
 
 /**
  * The release that was complete last. What serves is believed when all services agree and the schema is theirs, so that

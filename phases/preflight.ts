@@ -5,14 +5,12 @@ import { closedGates } from "../planner/gates";
 import { makePlan, type Outcome } from "../planner/make-plan";
 import type { Plan } from "../planner/plan";
 import type { Refusal } from "../planner/refusals";
-import type { DatabaseAddress } from "../postgres/connection";
 import { ensureLedger, openAttempt } from "../postgres/ledger";
-import { loadCatalogue } from "../releases/catalogue";
-import type { Catalogue } from "../releases/release";
 import { programVersion } from "../version";
 import { type Attempt, noProgress, PhaseError, withLedger } from "./attempt";
+import { describeRefusals } from "./faults";
 import { type Observation, observe } from "./observe";
-import { catalogueFolder, goalOf, logOffsets, readAddress, type Site } from "./site";
+import { goalOf, logOffsets, type Site } from "./site";
 
 /** Which database a stack belongs to; a null identifier is one that the role may not read. */
 export interface DatabasePin {
@@ -32,19 +30,15 @@ export interface Request {
 
 /** One look at the world, and what the planner made of it. */
 export interface Look {
-  readonly address: DatabaseAddress;
-  readonly catalogue: Catalogue;
   readonly observation: Observation;
   readonly outcome: Outcome;
 }
 
-/** Looks at the installation and plans; touches nothing. */
+/** Looks at the installation and plans; touches nothing. @throws WorldFault with everything that cannot be looked at */
 export async function look({ site, version, emptyStack, databaseUrl }: Request): Promise<Look> {
-  const catalogue = await loadCatalogue(catalogueFolder(site));
-  const address = await readAddress(site, databaseUrl);
-  const observation = await observe(site, { address, catalogue, version });
-  const outcome = makePlan(observation.world, goalOf(site, version, emptyStack), catalogue);
-  return { address, catalogue, observation, outcome };
+  const observation = await observe({ site, version, databaseUrl });
+  const outcome = makePlan(observation.world, goalOf(site, version, emptyStack), observation.catalogue);
+  return { observation, outcome };
 }
 
 /** The pin of the database that was looked at. */
@@ -77,11 +71,6 @@ export function plannedBy({ outcome }: Look): Plan {
   throw new PhaseError(describeRefusals(outcome.reasons));
 }
 
-/** Refusals as text, a line each. */
-export function describeRefusals(reasons: readonly Refusal[]): string {
-  return reasons.map(({ path, text }) => `${path}: ${text}`).join("\n");
-}
-
 /**
  * Opens an attempt in the ledger; the caller holds the upgrade lock.
  *
@@ -100,7 +89,7 @@ export async function begin(
     throw new PhaseError(
       `The upgrade was not started, nothing was touched. Still to be accepted:\n${describeRefusals(gates)}`,
     );
-  const { address, catalogue } = seen;
+  const { address, catalogue } = seen.observation;
   const number = await withLedger({ address }, async (client) => {
     await ensureLedger(client);
     return openAttempt(client, {

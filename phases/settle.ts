@@ -1,6 +1,6 @@
 import { makePlan } from "../planner/make-plan";
 import type { Plan } from "../planner/plan";
-import { closeAttempt } from "../postgres/ledger";
+import { closeFailed } from "../postgres/ledger";
 import { type Activity, type Attempt, withLedger } from "./attempt";
 import { backUp } from "./backup";
 import { changeEnvironmentFile } from "./environment";
@@ -22,9 +22,9 @@ export async function settle(attempt: Attempt, failure: string, activity: Activi
   const state = await describeState(attempt).catch(
     (error: unknown) => `How things stand could not be read: ${text(error)}`,
   );
-  await withLedger(attempt, (client) =>
-    closeAttempt(client, { attempt: attempt.number, status: "failed", error: failure }),
-  ).catch(() => undefined);
+  await withLedger(attempt, (client) => closeFailed(client, { attempt: attempt.number, error: failure })).catch(
+    () => undefined,
+  );
   return [undone, state, ...nextCommands(attempt)].join("\n");
 }
 
@@ -45,7 +45,7 @@ async function undo(attempt: Attempt, activity: Activity): Promise<string> {
 
 /** The plan back to the release before, or why there is none that loses nothing. */
 async function planBack({ site, address, catalogue, plan }: Attempt): Promise<Plan | string> {
-  const { world } = await observe(site, { address, catalogue, version: plan.from });
+  const { world } = await observe({ site, version: plan.from, databaseUrl: "" }, { address, catalogue });
   const outcome = makePlan(world, goalOf(site, plan.from, false), catalogue);
   if (outcome.kind === "refused")
     return `It was not undone: ${outcome.reasons.map((reason) => reason.text).join("; ")}`;
@@ -66,7 +66,7 @@ async function execute(attempt: Attempt, activity: Activity): Promise<void> {
 }
 
 async function describeState({ site, address, catalogue, plan, progress }: Attempt): Promise<string> {
-  const { world } = await observe(site, { address, catalogue, version: plan.from });
+  const { world } = await observe({ site, version: plan.from, databaseUrl: "" }, { address, catalogue });
   const services = world.services.map(
     ({ name, running, release }) => `${name} ${running ? (release ?? "runs") : "stopped"}`,
   );

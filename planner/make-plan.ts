@@ -2,9 +2,10 @@ import { createHash } from "node:crypto";
 
 import type { Catalogue, Release } from "../releases/release";
 import { compareVersions } from "../releases/version";
-import { findRelease, releasesBetween } from "./chain";
+import { findRelease, releasesBetween, revisionIndex } from "./chain";
 import { planChecks } from "./checks";
 import { planEnvironment } from "./environment";
+import { obstacles } from "./obstacles";
 import type { BackupPlan, DeployPlan, Direction, LossPlan, Plan } from "./plan";
 import { type Refusal, refusals } from "./refusals";
 import { chooseRevisions, type RevisionChoice } from "./revisions";
@@ -25,15 +26,20 @@ export type Outcome =
  * @param catalogue - all releases and their chain of revisions
  */
 export function makePlan(world: World, goal: Goal, catalogue: Catalogue): Outcome {
-  const reasons = refusals(world, goal, catalogue);
+  const reasons = [...refusals(world, goal, catalogue)];
   const to = findRelease(catalogue, goal.version);
   const from = world.release === null ? undefined : findRelease(catalogue, world.release);
-  if (reasons.length > 0 || !to || !from) return { kind: "refused", reasons };
-  const choice = chooseRevisions(world.revisions[0] ?? null, to, catalogue);
-  if (choice.kind === "refused") return { kind: "refused", reasons: [choice.reason] };
+  const revision = world.revisions.length === 1 ? world.revisions[0] : undefined;
+  // Without these there is no plan in whose way anything could stand.
+  if (!to || !from || revision === undefined || revisionIndex(catalogue, revision) === undefined)
+    return { kind: "refused", reasons };
+  const choice = chooseRevisions(revision, to, catalogue);
+  if (choice.kind === "refused") return { kind: "refused", reasons: [...reasons, choice.reason] };
 
   const plan = assemble({ world, goal, catalogue, from, to, choice });
-  return { kind: "plan", plan, settled: isSettled(plan, world) };
+  const settled = isSettled(plan, world);
+  if (!settled || goal.emptyStack) reasons.push(...obstacles(plan, world, catalogue));
+  return reasons.length > 0 ? { kind: "refused", reasons } : { kind: "plan", plan, settled };
 }
 
 interface Situation {

@@ -71,8 +71,14 @@ CREATE INDEX events_attempt ON ${ledgerSchema}.events (attempt);
 INSERT INTO ${ledgerSchema}.ledger (version) VALUES (1);
 `;
 
+/** What an attempt left behind, so that a later one can tell what somebody else has changed since. */
+const second = `
+ALTER TABLE ${ledgerSchema}.attempts ADD COLUMN revision text, ADD COLUMN environment_digest text;
+INSERT INTO ${ledgerSchema}.ledger (version) VALUES (2);
+`;
+
 /** SQL that takes the ledger from version n to n + 1, at index n. Never edit one that was released: append. */
-export const ledgerMigrations: readonly string[] = [first];
+export const ledgerMigrations: readonly string[] = [first, second];
 
 /** The version that this program reads and writes. */
 export const ledgerVersion = ledgerMigrations.length;

@@ -69,7 +69,7 @@ export class UpgradeService {
       diff: unary((request) => this.#diff(request)),
       create: unary((request) => this.#create(request)),
       update: unary((request) => this.#update(request)),
-      read: unary((request) => Promise.resolve(read(request))),
+      read: unary((request) => this.#read(request)),
       delete: unary((request) => this.#delete(request)),
       cancel: unary(() => Promise.resolve(this.#cancel())),
     };
@@ -118,7 +118,8 @@ export class UpgradeService {
   async #diff(request: messages.DiffRequest): Promise<messages.DiffResponse> {
     const { handler, call } = this.#route(request.getUrn());
     const old = decodeProperties(request.getOldInputs());
-    const changes = await handler.diff(call, decodeProperties(request.getNews()), old);
+    const state = decodeProperties(request.getOlds());
+    const changes = await handler.diff(call, decodeProperties(request.getNews()), old, state);
     const response = new messages.DiffResponse();
     const { DIFF_NONE, DIFF_SOME } = messages.DiffResponse.DiffChanges;
     response.setChanges(changes.length === 0 ? DIFF_NONE : DIFF_SOME);
@@ -172,6 +173,17 @@ export class UpgradeService {
     }
   }
 
+  /** Never answers without an id: a database that cannot be reached must not make a resource vanish from the state. */
+  async #read(request: messages.ReadRequest): Promise<messages.ReadResponse> {
+    const { handler, call } = this.#route(request.getUrn());
+    const response = new messages.ReadResponse();
+    response.setId(request.getId());
+    response.setInputs(request.getInputs());
+    const state = decodeProperties(request.getProperties());
+    response.setProperties(handler.read ? encodeProperties(await handler.read(call, state)) : request.getProperties());
+    return response;
+  }
+
   async #delete(request: messages.DeleteRequest): Promise<Empty> {
     const { handler, call } = this.#route(request.getUrn());
     await this.#whole(request.getId(), handler.forget(call, decodeProperties(request.getProperties())));
@@ -189,15 +201,6 @@ function handshake(): messages.ProviderHandshakeResponse {
 function echo(request: messages.CheckRequest): messages.CheckResponse {
   const response = new messages.CheckResponse();
   response.setInputs(request.getNews());
-  return response;
-}
-
-/** A database that cannot be reached must never make a resource vanish from the state: what is known is answered. */
-function read(request: messages.ReadRequest): messages.ReadResponse {
-  const response = new messages.ReadResponse();
-  response.setId(request.getId());
-  response.setProperties(request.getProperties());
-  response.setInputs(request.getInputs());
   return response;
 }
 

@@ -1,7 +1,7 @@
+import { describeRefusals, WorldFault } from "../../phases/faults";
 import {
   begin,
   type DatabasePin,
-  describeRefusals,
   judgePin,
   type Look,
   look,
@@ -10,13 +10,16 @@ import {
   type Request,
 } from "../../phases/preflight";
 import { readAddress, type Site } from "../../phases/site";
+import { describeDrift } from "../../planner/drift";
 import { type Acceptances, closedGates } from "../../planner/gates";
+import { installationAfter, installationNow } from "../../planner/installation";
 import type { Plan } from "../../planner/plan";
+import type { Refusal } from "../../planner/refusals";
 import { row, summarise } from "../../planner/summary";
 import { hasUnknown, type Properties } from "../codec";
 import { type Change, changesBetween } from "../diff";
 import type { Session } from "../session";
-import { type Application, type Call, type Checked, type ResourceHandler, stackOf } from "./resource";
+import { type Application, type Call, type Checked, type Fault, type ResourceHandler, stackOf } from "./resource";
 
 /** Version of the outputs in the state, for later versions of this program. */
 const schemaVersion = 1;
@@ -36,8 +39,10 @@ export function preflightHandler(): ResourceHandler {
       seen = checked.look;
       return checked;
     },
-    diff: async (call, inputs, old) => {
+    diff: async (call, inputs, old, state) => {
+      refuseNewer(state);
       seen ??= await look(requestOf(inputs, call.session, false));
+      for (const line of describeDrift(seen.observation.world)) call.log.warning(line);
       return diff(inputs, old, seen);
     },
     apply: async (call, application) => {
@@ -45,11 +50,23 @@ export function preflightHandler(): ResourceHandler {
       seen ??= await look(requestOf(application.inputs, call.session, application.old === null));
       return preview(call, application.inputs, seen);
     },
+    read: async (call, state) => {
+      const { observation } = await look(requestOf(state, call.session, false));
+      return { ...state, installation: installationNow(observation.world) };
+    },
     forget: (call, state) => {
       call.log.info(farewell(state));
       return Promise.resolve();
     },
   };
+}
+
+function refuseNewer(state: Properties): void {
+  if (Number(state.schemaVersion ?? 0) <= schemaVersion) return;
+  throw new Error(
+    `The state was written by a newer version of this program (its outputs have version ${String(state.schemaVersion)}, this ` +
+      `program knows ${schemaVersion}). Nothing was touched. Use the newer program.`,
+  );
 }
 
 function requestOf(inputs: Properties, { databaseUrl }: Session, emptyStack: boolean): Request {
@@ -69,15 +86,15 @@ async function check(call: Call, inputs: Properties, old: Properties | null): Pr
       ...judgePin(pin, now.observation),
       ...(now.outcome.kind === "refused" ? now.outcome.reasons : []),
     ];
-    const faults = refusals.map((refusal) => ({ property: "", reason: describeRefusals([refusal]) }));
-    return { inputs: { ...inputs, pin }, faults, look: now };
+    return { inputs: { ...inputs, pin }, faults: refusals.map(asFault), look: now };
   } catch (error) {
-    return {
-      inputs,
-      faults: [{ property: "", reason: error instanceof Error ? error.message : String(error) }],
-      look: null,
-    };
+    if (!(error instanceof WorldFault)) throw error;
+    return { inputs, faults: error.refusals.map(asFault), look: null };
   }
+}
+
+function asFault(refusal: Refusal): Fault {
+  return { property: "", reason: describeRefusals([refusal]) };
 }
 
 function diff(inputs: Properties, old: Properties, { outcome }: Look): Change[] {
@@ -112,7 +129,8 @@ async function start(call: Call, { inputs, old }: Application): Promise<Properti
 
 function outputs(inputs: Properties, plan: Plan, { observation }: Look): Properties {
   const { serverVersion } = observation.database;
-  return { ...inputs, plan, serverVersion, schemaVersion };
+  const installation = installationAfter(plan, observation.world, observation.catalogue);
+  return { ...inputs, plan, installation, serverVersion, schemaVersion };
 }
 
 /** Sizes of what the pending SQL touches: they move by themselves, so they are told and not kept. */

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { lstatSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 
+import { pauseAutovacuum } from "../support/postgres";
 import { engines } from "./support/engines";
 import { processesIn } from "./support/processes";
 import { Scenario } from "./support/scenario";
@@ -24,14 +24,6 @@ interface Fingerprint {
   readonly database: readonly object[];
   readonly files: Readonly<Record<string, string>>;
   readonly processes: readonly string[];
-}
-
-/** The server's own housekeeping, in whichever database, takes transaction ids and writes sizes: it would look like us. */
-async function pauseAutovacuum(scenario: Scenario): Promise<void> {
-  await scenario.query("ALTER SYSTEM SET autovacuum = off");
-  await scenario.query("SELECT pg_reload_conf()");
-  const workers = "SELECT 1 FROM pg_stat_activity WHERE backend_type LIKE 'autovacuum%'";
-  while ((await scenario.query(workers)).length > 0) await sleep(50);
 }
 
 function filesBelow(folder: string, path = ""): Record<string, string> {
@@ -59,7 +51,7 @@ for (const engine of engines)
       scenario = await Scenario.create({ engine, settings: { version: "1.0.0" } });
       // Whatever an engine keeps for itself, in its home, is there after the first command.
       await scenario.must(["preview"]);
-      await pauseAutovacuum(scenario);
+      await pauseAutovacuum(scenario.databaseUrl);
       await scenario.query("VACUUM (FREEZE, ANALYZE)");
     });
     after(async () => {

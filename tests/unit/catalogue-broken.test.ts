@@ -68,7 +68,7 @@ const releaseFiles: readonly [string, Break, string | RegExp][] = [
   [
     "an environment change of no kind",
     replace(minor, "{ deprecate: CACHE_TTL }", "{ remove: CACHE_TTL }"),
-    `${minor}:27: 'environment.6' must be one of { add, default[, from] }, { deprecate }, { url_path, suffix, replacement }`,
+    `${minor}:27: 'environment.6' must be one of { add, default[, from] }, { deprecate }, { require, text }, { url_path, suffix, replacement }`,
   ],
   [
     "an environment change with a bad name",
