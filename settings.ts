@@ -58,6 +58,7 @@ const schema = z.strictObject({
   verification: z.strictObject({ logAllow: z.array(pattern).default([]) }).prefault({}),
   preview: z.strictObject({ budget: seconds.default(10) }).prefault({}),
   onFailure: z.enum(["restart", "leave"]).default("restart"),
+  stopAfter: z.enum(["", "backup", "migrate"]).default(""),
   acceptBreaking: z.string().default(""),
   reviewedPlan: z.string().default(""),
   acceptLoss: z.string().default(""),

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from "commander";
 
 import { programVersion } from "../version";
+import { abortCommand } from "./abort";
 import { adoptCommand } from "./adopt";
 import { note } from "./output";
 import { engineWords, passThrough } from "./pass-through";
@@ -37,6 +38,7 @@ async function main(argv: readonly string[]): Promise<number> {
     .addHelpText("after", engineHelp)
     .addCommand(adoptCommand())
     .addCommand(statusCommand())
+    .addCommand(abortCommand())
     .addCommand(serviceCommand(), { hidden: true });
   for (const command of [program, ...program.commands]) command.exitOverride();
   await program.parseAsync(rest, { from: "user" });

@@ -2,13 +2,16 @@ import { Command } from "commander";
 import pc from "picocolors";
 
 import { listBackups } from "../backup/list";
+import { WorldFault } from "../phases/faults";
 import { type Look, look } from "../phases/preflight";
 import { type Site, sitePath } from "../phases/site";
+import { describeDrift } from "../planner/drift";
 import { closedGates } from "../planner/gates";
-import { type Settings, siteOf } from "../settings";
+import type { Refusal } from "../planner/refusals";
+import type { ServiceState } from "../runtimes/runtime";
+import type { Settings } from "../settings";
 import { print } from "./output";
-import { providePassphrase } from "./passphrase";
-import { openProject, projectFolder, stackSettings } from "./project";
+import { openStack } from "./stack";
 
 /** `octollm status`: what runs, where the database stands, the last backup, what is unfinished, and what to type next. */
 export function statusCommand(): Command {
@@ -19,28 +22,39 @@ export function statusCommand(): Command {
 }
 
 async function status(name: string | undefined): Promise<void> {
-  const project = projectFolder();
-  providePassphrase(project, false);
-  // Paths of the settings are relative to the project.
-  process.chdir(project);
-  const backend = openProject();
-  const stack = backend.requireStack(name);
-  const settings = await stackSettings(backend, stack);
-  const site = siteOf(settings);
+  const { backend, name: stack, settings, site } = await openStack(name);
   const { resources } = await backend.loadState(stack);
   const emptyStack = !resources.some((resource) => resource.type === "upgrade:index:Preflight");
-  const found = await look({ site, version: settings.version, emptyStack, databaseUrl: settings.databaseUrl });
   print(`${pc.bold("stack")}      ${stack}, wants OctoLLM ${settings.version}`);
-  for (const line of describeInstallation(found)) print(line);
-  print(await describeBackups(site));
-  for (const line of describeAttempts(found)) print(line);
-  print(`${pc.bold("next")}       ${nextCommand(found, settings, emptyStack)}`);
+  const { version, databaseUrl } = settings;
+  try {
+    const found = await look({ site, version, emptyStack, databaseUrl });
+    for (const line of describeInstallation(found)) print(line);
+    print(await describeBackups(site));
+    for (const line of describeAttempts(found)) print(line);
+    for (const line of describeDrift(found.observation.world)) print(`${pc.bold("drift")}      ${line}`);
+    print(`${pc.bold("next")}       ${nextCommand(found, settings, emptyStack)}`);
+  } catch (error) {
+    if (!(error instanceof WorldFault)) throw error;
+    for (const { name: service, state } of error.services) print(describeService(service, state));
+    print(await describeBackups(site));
+    print(`${pc.bold("next")}       ${correctFirst(error.refusals)}`);
+    process.exitCode = 1;
+  }
+}
+
+function describeService(name: string, { release, detail }: ServiceState): string {
+  return `${pc.bold("service")}    ${name} ${release ?? ""}: ${detail}`;
+}
+
+function correctFirst(refusals: readonly Refusal[]): string {
+  return `correct first:\n${refusals.map(({ path, text }) => `  ${path}: ${text}`).join("\n")}`;
 }
 
 function describeInstallation({ observation }: Look): string[] {
   const { world, services, database } = observation;
   return [
-    ...services.map(({ name, state }) => `${pc.bold("service")}    ${name} ${state.release ?? ""}: ${state.detail}`),
+    ...services.map(({ name, state }) => describeService(name, state)),
     `${pc.bold("release")}    ${world.release ?? "unknown"}`,
     `${pc.bold("database")}   ${database.database}, revision ${world.revisions.join(", ") || "none"}, PostgreSQL ${database.serverVersion}`,
   ];
@@ -62,10 +76,13 @@ function describeAttempts({ observation }: Look): string[] {
 }
 
 function nextCommand({ outcome, observation }: Look, settings: Settings, emptyStack: boolean): string {
-  if (outcome.kind === "refused")
-    return `correct first:\n${outcome.reasons.map(({ path, text }) => `  ${path}: ${text}`).join("\n")}`;
+  if (outcome.kind === "refused") return correctFirst(outcome.reasons);
   if (outcome.settled) return "nothing to do";
   const gates = closedGates(outcome.plan, settings, observation.world.openAttempt);
   if (gates.length > 0) return gates.map(({ text }) => text).join("\n           ");
-  return emptyStack ? "octollm up (adopts what runs)" : "octollm preview, then octollm up";
+  if (emptyStack) return "octollm up (adopts what runs)";
+  const { openAttempt } = observation.world;
+  const back =
+    openAttempt && openAttempt.from !== settings.version ? `, or octollm abort to bring ${openAttempt.from} back` : "";
+  return `octollm preview, then octollm up${back}`;
 }

@@ -19,8 +19,8 @@ export class Upgrade extends pulumi.ComponentResource {
     const provider = createProvider(name, settings, this);
     const after = (...dependsOn: pulumi.Resource[]) => ({ parent: this, provider, dependsOn });
 
-    const { version, acceptBreaking, reviewedPlan, acceptLoss } = settings;
-    const gates = { acceptBreaking, reviewedPlan, acceptLoss };
+    const { version, acceptBreaking, reviewedPlan, acceptLoss, stopAfter } = settings;
+    const gates = { acceptBreaking, reviewedPlan, acceptLoss, stopAfter };
     const preflight = new Preflight("preflight", { version, ...gates, settings: siteOf(settings) }, after());
     const { plan } = preflight;
     const attempt = plan.attempt;

@@ -1,14 +1,24 @@
 import type { Refusal } from "../planner/refusals";
 import { CatalogueError } from "../releases/errors";
+import type { ServiceState } from "../runtimes/runtime";
+
+/** A service and what one look at it found. */
+export interface ObservedService {
+  readonly name: string;
+  readonly state: ServiceState;
+}
 
 /** The installation cannot be looked at; every fault that was found is listed. Nothing was touched. */
 export class WorldFault extends Error {
   readonly refusals: readonly Refusal[];
+  /** The services, as far as they could be looked at. */
+  readonly services: readonly ObservedService[];
 
-  constructor(refusals: readonly Refusal[], options?: ErrorOptions) {
-    super(describeRefusals(refusals), options);
+  constructor(refusals: readonly Refusal[], services: readonly ObservedService[] = []) {
+    super(describeRefusals(refusals));
     this.name = "WorldFault";
     this.refusals = refusals;
+    this.services = services;
   }
 }
 
@@ -31,12 +41,9 @@ export class FaultCollector {
     }
   }
 
-  add(...refusals: Refusal[]): void {
-    this.#refusals.push(...refusals);
-  }
-
-  get fault(): WorldFault {
-    return new WorldFault(this.#refusals);
+  /** @param services - as far as they could be looked at */
+  fault(services: readonly ObservedService[]): WorldFault {
+    return new WorldFault(this.#refusals, services);
   }
 }
 

@@ -9,9 +9,8 @@ import { recognise } from "../postgres/recognise";
 import { loadCatalogue } from "../releases/catalogue";
 import type { Catalogue } from "../releases/release";
 import { processRuntime } from "../runtimes/process";
-import type { ServiceState } from "../runtimes/runtime";
 import { readDisk } from "./disk";
-import { FaultCollector } from "./faults";
+import { FaultCollector, type ObservedService } from "./faults";
 import { catalogueFolder, readAddress, readEnvironment, serviceSpecs, type Site } from "./site";
 
 /** What Preflight saw: the planner's world, and the facts behind it. */
@@ -21,12 +20,7 @@ export interface Observation {
   readonly catalogue: Catalogue;
   readonly database: DatabaseFacts;
   readonly ledger: Ledger;
-  readonly services: readonly Service[];
-}
-
-interface Service {
-  readonly name: string;
-  readonly state: ServiceState;
+  readonly services: readonly ObservedService[];
 }
 
 /** What to look at. */
@@ -55,7 +49,7 @@ export async function observe({ site, version, databaseUrl }: View, known?: Know
   const canAsk = environment !== null || databaseUrl !== "";
   const address = known?.address ?? (canAsk ? await faults.of(urlFrom, readAddress(site, databaseUrl)) : null);
   const found = address && (await faults.of("database", readDatabase(address, site.preview.budget * 1000, catalogue)));
-  if (!catalogue || !environment || !services || !address || !found) throw faults.fault;
+  if (!catalogue || !environment || !services || !address || !found) throw faults.fault(services ?? []);
   const { database, ledger, looksLike } = found;
   const world: World = {
     database: database.database,
@@ -122,7 +116,7 @@ function describeServer({ role, ...database }: DatabaseFacts, ledger: Ledger): S
   };
 }
 
-async function inspectServices(site: Site, version: string): Promise<Service[]> {
+async function inspectServices(site: Site, version: string): Promise<ObservedService[]> {
   const specs = await serviceSpecs(site, version);
   return Promise.all(specs.map(async (spec) => ({ name: spec.name, state: await processRuntime.inspect(spec) })));
 }

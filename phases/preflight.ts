@@ -7,7 +7,7 @@ import type { Plan } from "../planner/plan";
 import type { Refusal } from "../planner/refusals";
 import { ensureLedger, openAttempt } from "../postgres/ledger";
 import { programVersion } from "../version";
-import { type Attempt, noProgress, PhaseError, withLedger } from "./attempt";
+import { type Attempt, noProgress, PhaseError, type StopAfter, withLedger } from "./attempt";
 import { describeRefusals } from "./faults";
 import { type Observation, observe } from "./observe";
 import { goalOf, logOffsets, type Site } from "./site";
@@ -26,6 +26,7 @@ export interface Request {
   readonly emptyStack: boolean;
   /** Secret; empty when `.env` says where the database is. */
   readonly databaseUrl: string;
+  readonly stopAfter: StopAfter;
 }
 
 /** One look at the world, and what the planner made of it. */
@@ -35,7 +36,7 @@ export interface Look {
 }
 
 /** Looks at the installation and plans; touches nothing. @throws WorldFault with everything that cannot be looked at */
-export async function look({ site, version, emptyStack, databaseUrl }: Request): Promise<Look> {
+export async function look({ site, version, emptyStack, databaseUrl }: Omit<Request, "stopAfter">): Promise<Look> {
   const observation = await observe({ site, version, databaseUrl });
   const outcome = makePlan(observation.world, goalOf(site, version, emptyStack), observation.catalogue);
   return { observation, outcome };
@@ -106,5 +107,6 @@ export async function begin(
     });
   });
   const progress = { ...noProgress(), logOffsets: await logOffsets(request.site, plan.from) };
-  return { attempt: { number, plan, site: request.site, address, catalogue, progress }, seen };
+  const { site, stopAfter } = request;
+  return { attempt: { number, plan, site, address, catalogue, stopAfter, progress }, seen };
 }

@@ -54,7 +54,8 @@ async function planBack({ site, address, catalogue, plan }: Attempt): Promise<Pl
   return outcome.plan;
 }
 
-async function execute(attempt: Attempt, activity: Activity): Promise<void> {
+/** Does a plan that leads back: the phases of an upgrade, without the engine. */
+export async function execute(attempt: Attempt, activity: Activity): Promise<void> {
   const { plan } = attempt;
   const steps = [...plan.revisions.pre, ...plan.revisions.post];
   await quiesce(attempt, plan.stops.services, activity);
@@ -65,7 +66,8 @@ async function execute(attempt: Attempt, activity: Activity): Promise<void> {
   await resume(attempt, plan.from, activity);
 }
 
-async function describeState({ site, address, catalogue, plan, progress }: Attempt): Promise<string> {
+/** What runs, which revision, and which backup. */
+export async function describeState({ site, address, catalogue, plan, progress }: Attempt): Promise<string> {
   const { world } = await observe({ site, version: plan.from, databaseUrl: "" }, { address, catalogue });
   const services = world.services.map(
     ({ name, running, release }) => `${name} ${running ? (release ?? "runs") : "stopped"}`,

@@ -1,6 +1,6 @@
 import { createHmac } from "node:crypto";
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 
 import type { ServiceSpec } from "./runtime";
 
@@ -32,7 +32,9 @@ function fileOf(spec: ServiceSpec): string {
  */
 export function digestOf(spec: ServiceSpec, key: string): string {
   const environment = Object.entries(spec.environment).sort(([a], [b]) => (a < b ? -1 : 1));
-  const parts = [spec.command, spec.directory, environment, spec.port, spec.health, spec.release];
+  // An installation that was moved as a whole is the same.
+  const directory = relative(spec.stateFolder, spec.directory);
+  const parts = [spec.command, directory, environment, spec.port, spec.health, spec.release];
   return createHmac("sha256", key).update(JSON.stringify(parts)).digest("hex").slice(0, 16);
 }
 

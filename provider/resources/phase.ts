@@ -1,5 +1,6 @@
 import { type Activity, type Attempt, inLedger } from "../../phases/attempt";
 import { settle } from "../../phases/settle";
+import { isBeyondStop, stopHere } from "../../phases/stop-after";
 import type { Properties } from "../codec";
 import { changesBetween } from "../diff";
 import { type Call, PartialFailure, type ResourceHandler } from "./resource";
@@ -31,6 +32,10 @@ async function run(call: Call, work: PhaseWork, inputs: Properties): Promise<Pro
   const { session, log } = call;
   const attempt = session.attempt(Number(inputs.attempt));
   const progress = (line: string) => log.progress(line);
+  if (isBeyondStop(attempt, work.name)) {
+    session.close();
+    throw new Error(await stopHere(attempt));
+  }
   try {
     session.signal.throwIfAborted();
     const activity = { signal: session.signal, progress };

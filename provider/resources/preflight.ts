@@ -1,3 +1,4 @@
+import type { StopAfter } from "../../phases/attempt";
 import { describeRefusals, WorldFault } from "../../phases/faults";
 import {
   begin,
@@ -10,6 +11,7 @@ import {
   type Request,
 } from "../../phases/preflight";
 import { readAddress, type Site } from "../../phases/site";
+import { stopsIn } from "../../phases/stop-after";
 import { describeDrift } from "../../planner/drift";
 import { type Acceptances, closedGates } from "../../planner/gates";
 import { installationAfter, installationNow } from "../../planner/installation";
@@ -24,8 +26,8 @@ import { type Application, type Call, type Checked, type Fault, type ResourceHan
 /** Version of the outputs in the state, for later versions of this program. */
 const schemaVersion = 1;
 
-/** Inputs that let something pass and never make a change. */
-const gateKeys = ["acceptBreaking", "reviewedPlan", "acceptLoss"];
+/** Inputs that let something pass, or stop it, and never make a change. */
+const gateKeys = ["acceptBreaking", "reviewedPlan", "acceptLoss", "stopAfter"];
 
 /** The only resource that looks at the world to plan; its outputs hold the plan that all others follow. */
 export function preflightHandler(): ResourceHandler {
@@ -70,7 +72,9 @@ function refuseNewer(state: Properties): void {
 }
 
 function requestOf(inputs: Properties, { databaseUrl }: Session, emptyStack: boolean): Request {
-  return { site: inputs.settings as Site, version: String(inputs.version), emptyStack, databaseUrl };
+  // A state of an earlier version of this program has no stopAfter.
+  const stopAfter = (inputs.stopAfter ?? "") as StopAfter;
+  return { site: inputs.settings as Site, version: String(inputs.version), emptyStack, databaseUrl, stopAfter };
 }
 
 function acceptancesOf(inputs: Properties): Acceptances {
@@ -114,6 +118,8 @@ function preview({ log }: Call, inputs: Properties, now: Look): Properties {
   for (const line of summarise(plan)) log.info(line);
   for (const line of estimates(plan, now)) log.info(line);
   const gates = closedGates(plan, acceptancesOf(inputs), now.observation.world.openAttempt);
+  const { stopAfter } = inputs as { stopAfter?: StopAfter };
+  if (stopsIn(plan, stopAfter ?? "")) log.info(row("ends", `after '${stopAfter}', as stopAfter says`).join("\n"));
   for (const gate of gates) log.warning(`'up' will refuse this. ${describeRefusals([gate])}`);
   return outputs(inputs, plan, now);
 }

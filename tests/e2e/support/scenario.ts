@@ -222,6 +222,12 @@ export class Scenario {
     writeFileSync(join(folder, `${randomUUID()}.json`), JSON.stringify(holder));
   }
 
+  /** The same project where somebody has moved it to. */
+  from(folder: string): Scenario {
+    const { databaseUrl, port, engine } = this;
+    return new Scenario({ folder, databaseUrl, port }, engine);
+  }
+
   /** Another checkout of the project, with the same stack of its own, for the same installation. */
   checkout(): Scenario {
     const folder = makeProject();
