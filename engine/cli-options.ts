@@ -38,7 +38,6 @@ const refusedFlags = new Set([
     "policy-pack-config",
   ],
   ...[
-    "refresh",
     "run-program",
     "save-plan",
     "plan",
@@ -72,16 +71,7 @@ const refusedFlags = new Set([
     "copilot",
     "neo",
   ],
-  ...[
-    "preview-only",
-    "remove",
-    "exclude-protected",
-    "clear-pending-creates",
-    "import-pending-creates",
-    "skip-pending-creates",
-    "version",
-    "all",
-  ],
+  ...["remove", "exclude-protected", "import-pending-creates", "skip-pending-creates", "version", "all"],
 ]);
 
 /** Reads a command's arguments; what it does not know is refused by name. */

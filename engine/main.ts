@@ -5,7 +5,7 @@ import { engineVersion } from "./backend/checkpoint";
 import { type Flags, globalFlags, parseCommand, stackFlags } from "./cli-options";
 import * as config from "./commands/config";
 import { type CommandContext, type EngineIo, makeContext } from "./commands/context";
-import { destroy, destroyFlags, preview, previewFlags, up, upFlags } from "./commands/deploy";
+import { destroy, destroyFlags, preview, previewFlags, refresh, refreshFlags, up, upFlags } from "./commands/deploy";
 import * as stack from "./commands/stack";
 import { ExitCode, messageOf, NotImplementedError, OperatorError } from "./errors";
 
@@ -32,6 +32,7 @@ const asPath: Flags = { path: { type: "boolean" } };
 const commands: Record<string, Command> = {
   preview: { about: "show what `up` would do", flags: previewFlags, run: preview },
   up: { about: "preview, ask, and update the stack's resources", flags: upFlags, run: up },
+  refresh: { about: "bring the state to what is really there", flags: refreshFlags, run: refresh },
   destroy: { about: "delete all of the stack's resources", flags: destroyFlags, run: destroy },
   "stack init": {
     about: "make a stack and select it",

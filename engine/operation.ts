@@ -24,8 +24,10 @@ export interface Session {
 /** One run of the engine. */
 export interface RunOptions {
   preview: boolean;
-  /** Nothing is asked for, so that everything goes. */
-  destroy: boolean;
+  /** `destroy`: nothing is asked for, so that everything goes; `refresh`: only the providers are asked. */
+  kind: "update" | "destroy" | "refresh";
+  /** Whether the providers are asked first how the resources really are. */
+  refresh: boolean;
   emit: EventSink;
   interrupts: Interrupts;
 }
@@ -127,7 +129,7 @@ function warnOfPending(session: Session, emit: EventSink): void {
   emit({ kind: "diagnostic", diagnostic: { urn: "", severity: "warning", message, ephemeral: false } });
 }
 
-/** Runs the program against the state: a preview, an update, or (without the program) a destruction. */
+/** Runs the program against the state: a preview, an update, or (without the program) a refresh or a destruction. */
 export async function runDeployment(session: Session, options: RunOptions): Promise<RunResult> {
   const started = performance.now();
   const { preview, emit, interrupts } = options;
@@ -147,9 +149,11 @@ export async function runDeployment(session: Session, options: RunOptions): Prom
     void deployment.registry.cancel();
   });
   try {
-    warnOfPending(session, emit);
-    if (!options.destroy) await runToTheEnd(session, options, deployment, address);
-    if (!deployment.failed && !interrupts.happened) await deployment.finish();
+    const goesOn = (): boolean => options.kind !== "refresh" && !deployment.failed && !interrupts.happened;
+    if (options.refresh) await deployment.refresh(options.kind === "refresh");
+    if (goesOn()) warnOfPending(session, emit);
+    if (goesOn() && options.kind === "update") await runToTheEnd(session, options, deployment, address);
+    if (goesOn()) await deployment.finish();
   } catch (error) {
     deployment.fail("", messageOf(error));
   } finally {

@@ -15,7 +15,9 @@ import { ProgressView } from "../display/progress-view";
 import { Recorder } from "../display/recorder";
 import { hasChanges, renderDuration, renderOutputs, renderSummary } from "../display/summary";
 import { ExitCode, OperatorError } from "../errors";
-import { Interrupts, runDeployment, type RunResult, type Session } from "../operation";
+import { Interrupts, runDeployment, type RunOptions, type RunResult, type Session } from "../operation";
+import { omit } from "../property/omit";
+import type { PendingOperation } from "../state/resource";
 import { stackType } from "../state/urn";
 import { type CommandContext, textFlag } from "./context";
 
@@ -25,6 +27,7 @@ const common: Flags = {
   message: { type: "string", short: "m" },
   parallel: { type: "string", short: "p" },
   "expect-no-changes": { type: "boolean" },
+  refresh: { type: "boolean", short: "r" },
 };
 
 export const previewFlags: Flags = { ...common, json: { type: "boolean", short: "j" } };
@@ -34,13 +37,20 @@ export const upFlags: Flags = {
   "skip-preview": { type: "boolean", short: "f" },
 };
 export const destroyFlags: Flags = upFlags;
+export const refreshFlags: Flags = {
+  ...omit(upFlags, "refresh"),
+  "preview-only": { type: "boolean" },
+  "clear-pending-creates": { type: "boolean" },
+};
 
-/** What a command of this file is about to do. */
-interface Operation {
-  destroy: boolean;
-  /** `update`, `destroy`: as in "Do you want to perform this update?". */
-  noun: "update" | "destroy";
-}
+/** What a command is about to do: as in "Do you want to perform this update?". */
+type Operation = RunOptions["kind"];
+
+const titles: Record<Operation, [preview: string, run: string]> = {
+  update: ["Previewing update", "Updating"],
+  destroy: ["Previewing destroy", "Destroying"],
+  refresh: ["Previewing refresh", "Refreshing"],
+};
 
 function parallelism(context: CommandContext): number {
   const text = textFlag(context, "parallel");
@@ -52,19 +62,28 @@ function parallelism(context: CommandContext): number {
 }
 
 /** Reads settings and state; everything that can be refused is refused here. */
-async function openSession(context: CommandContext, stack: string): Promise<Session> {
+async function openSession(context: CommandContext, stack: string, operation: Operation): Promise<Session> {
   const backend = context.backend();
   const config = backend.config(stack);
   const secrets = await backend.secrets(config);
+  const state = await loadState(backend.checkpoint(stack), secrets, backend.passphrase);
+  const isKept = ({ type }: PendingOperation): boolean =>
+    type !== "creating" || context.flags["clear-pending-creates"] !== true;
   return {
     backend,
     stack,
-    config: effectiveConfig(backend.project, stack, config, secrets),
+    // Settings are the program's; where it is not run, they may be incomplete.
+    config: effectiveConfig(backend.project, stack, config, secrets, operation === "update"),
     secrets,
-    state: await loadState(backend.checkpoint(stack), secrets, backend.passphrase),
+    state: { ...state, pending: state.pending.filter(isKept) },
     env: context.io.env,
     parallel: parallelism(context),
   };
+}
+
+/** By flag, or because Pulumi.yaml says `options.refresh: always`. */
+function wantsRefresh(context: CommandContext): boolean {
+  return context.flags.refresh === true || context.backend().project.alwaysRefresh;
 }
 
 interface Shown extends RunResult {
@@ -84,17 +103,14 @@ async function runShown(
   const paint = painter(context.terminal.colours);
   const view = new ProgressView(context.terminal, preview);
   if (!quiet) {
-    const verb = {
-      update: preview ? "Previewing update" : "Updating",
-      destroy: preview ? "Previewing destroy" : "Destroying",
-    }[operation.noun];
-    context.print(paint("headline", `${verb} (${session.stack}):`));
+    context.print(paint("headline", `${titles[operation][preview ? 0 : 1]} (${session.stack}):`));
   }
   const emit = (event: EngineEvent): void => {
     recorder.record(event);
     if (!quiet && !(asDiff && preview)) view.show(event);
   };
-  const result = await runDeployment(session, { preview, destroy: operation.destroy, emit, interrupts });
+  const refresh = operation === "refresh" || wantsRefresh(context);
+  const result = await runDeployment(session, { preview, kind: operation, refresh, emit, interrupts });
   if (!quiet) showEnd(context, session, recorder, result, preview);
   return { ...result, recorder };
 }
@@ -172,9 +188,9 @@ async function withInterrupts<Result>(
 export async function preview(context: CommandContext): Promise<number> {
   expectArguments("preview", context.args, 0, 0);
   const stack = context.backend().requireStack(textFlag(context, "stack"));
-  const session = await openSession(context, stack);
+  const session = await openSession(context, stack, "update");
   return withInterrupts(context, async (interrupts) => {
-    const result = await runShown(context, session, { destroy: false, noun: "update" }, true, interrupts);
+    const result = await runShown(context, session, "update", true, interrupts);
     if (context.flags.json === true) {
       const config = Object.fromEntries(
         [...session.config].map(([key, { value, secret }]) => [key, secret ? "[secret]" : value]),
@@ -204,7 +220,7 @@ async function ask(context: CommandContext, noun: string): Promise<Answer> {
 
 async function confirmed(context: CommandContext, operation: Operation, previewed: Shown): Promise<boolean> {
   for (;;) {
-    const answer = await ask(context, operation.noun);
+    const answer = await ask(context, operation);
     if (answer === "yes") return true;
     if (answer === "no") return false;
     const paint = painter(context.terminal.colours);
@@ -222,9 +238,9 @@ async function previewThenRun(
   if (context.flags["skip-preview"] !== true) {
     const previewed = await runShown(context, session, operation, true, interrupts);
     const code = outcome(context, previewed, true);
-    if (code !== ExitCode.success) return code;
+    if (code !== ExitCode.success || context.flags["preview-only"] === true) return code;
     if (context.flags.yes !== true && !(await confirmed(context, operation, previewed))) {
-      context.warn(`error: confirmation declined, not proceeding with the ${operation.noun}. Nothing was changed.`);
+      context.warn(`error: confirmation declined, not proceeding with the ${operation}. Nothing was changed.`);
       return ExitCode.cancelled;
     }
     context.print("");
@@ -234,7 +250,7 @@ async function previewThenRun(
     session.backend.location,
     session.stack,
     {
-      kind: operation.noun,
+      kind: operation,
       startTime: started,
       message: textFlag(context, "message") ?? "",
       config: Object.fromEntries(session.backend.config(session.stack).entries()),
@@ -249,7 +265,7 @@ async function previewThenRun(
 
 async function deploy(context: CommandContext, command: string, operation: Operation): Promise<number> {
   expectArguments(command, context.args, 0, 0);
-  const agreed = context.flags.yes === true || context.flags["skip-preview"] === true;
+  const agreed = ["yes", "skip-preview", "preview-only"].some((flag) => context.flags[flag] === true);
   if (!agreed && !context.terminal.interactive) {
     throw new OperatorError(
       "--yes or --skip-preview must be passed in to proceed when running in non-interactive mode",
@@ -258,11 +274,11 @@ async function deploy(context: CommandContext, command: string, operation: Opera
   }
   const backend = context.backend();
   const stack = backend.requireStack(textFlag(context, "stack"));
-  await openSession(context, stack);
+  await openSession(context, stack, operation);
   const unlock = lockStack(backend.location, stack, (line) => context.print(line));
   try {
     // Read again: the state may have changed before the lock was ours.
-    const session = await openSession(context, stack);
+    const session = await openSession(context, stack, operation);
     return await withInterrupts(context, (interrupts) => previewThenRun(context, session, operation, interrupts));
   } finally {
     unlock();
@@ -270,9 +286,10 @@ async function deploy(context: CommandContext, command: string, operation: Opera
 }
 
 /** `up`: previews, asks, and brings the resources to what the program says. */
-export const up = (context: CommandContext): Promise<number> =>
-  deploy(context, "up", { destroy: false, noun: "update" });
+export const up = (context: CommandContext): Promise<number> => deploy(context, "up", "update");
 
 /** `destroy`: deletes what the state has, by what the state says; the program is not run. */
-export const destroy = (context: CommandContext): Promise<number> =>
-  deploy(context, "destroy", { destroy: true, noun: "destroy" });
+export const destroy = (context: CommandContext): Promise<number> => deploy(context, "destroy", "destroy");
+
+/** `refresh`: brings the state to what the providers say of the resources; changes nothing but the state. */
+export const refresh = (context: CommandContext): Promise<number> => deploy(context, "refresh", "refresh");

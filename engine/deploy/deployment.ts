@@ -7,6 +7,8 @@ import { condemnedSteps, deleteWaves, isProtected, neededBy, withProviders } fro
 import type { EventSink } from "./events";
 import { type Goal, plainGoal } from "./goal";
 import { type ProviderLoader, ProviderRegistry } from "./provider-registry";
+import { refreshStates } from "./refresh";
+import { Slots } from "./slots";
 import { Snapshot, type StateWriter } from "./snapshot";
 import { metadataOf, type Step } from "./step";
 import { CancelledError, StepExecutor } from "./step-executor";
@@ -31,9 +33,12 @@ export interface DeploymentOptions {
 export class Deployment {
   readonly registry: ProviderRegistry;
   readonly #options: DeploymentOptions;
+  readonly #slots: Slots;
   readonly #snapshot: Snapshot;
-  readonly #generator: StepGenerator;
   readonly #executor: StepExecutor;
+  /** The old state: what the run began with, or what a refresh found. */
+  #base: readonly ResourceState[];
+  #generator: StepGenerator;
   readonly #news = new Map<string, ResourceState>();
   readonly #goals = new Map<string, Goal>();
   readonly #defaults = new Map<string, Promise<string>>();
@@ -45,17 +50,46 @@ export class Deployment {
 
   constructor(options: DeploymentOptions) {
     this.#options = options;
-    const { stack, project, preview, resources, emit } = options;
+    const { preview, resources, emit } = options;
+    this.#base = resources;
+    this.#slots = new Slots(options.parallel);
     this.#snapshot = new Snapshot(resources, options.pending, options.write);
     this.registry = new ProviderRegistry(options.loadProvider);
-    const states = (): ResourceState[] => [...this.#news.values(), ...resources];
-    this.#generator = new StepGenerator({ stack, project, preview, all: resources, registry: this.registry, states });
+    this.#generator = this.#makeGenerator();
     const isCancelled = (): boolean => this.#stopped;
     const done = (state: ResourceState): void => void this.#news.set(state.urn, state);
-    this.#executor = new StepExecutor(
-      { snapshot: this.#snapshot, registry: this.registry, preview, emit, isCancelled, done },
-      options.parallel,
-    );
+    const { registry } = this;
+    this.#executor = new StepExecutor({
+      ...{ snapshot: this.#snapshot, registry, slots: this.#slots, preview, emit, isCancelled, done },
+    });
+  }
+
+  #makeGenerator(): StepGenerator {
+    const { stack, project, preview } = this.#options;
+    const states = (): ResourceState[] => this.#states();
+    return new StepGenerator({ stack, project, preview, all: this.#base, registry: this.registry, states });
+  }
+
+  #states(): ResourceState[] {
+    return [...this.#news.values(), ...this.#base];
+  }
+
+  /**
+   * Asks the providers how the resources of the state really are; the run goes on from what they answer.
+   *
+   * @param only - nothing else is to be done: what is found is counted as the run's changes
+   */
+  async refresh(only: boolean): Promise<void> {
+    const generator = this.#generator;
+    this.#base = await refreshStates({
+      ...{ states: this.#base, slots: this.#slots, only, emit: this.#options.emit },
+      isTarget: () => true,
+      isCancelled: () => this.#stopped,
+      providerOf: (state) => generator.providerOf(state),
+      fail: (urn, error) => this.fail(urn, messageOf(error)),
+    });
+    this.#snapshot.rebase(this.#base);
+    this.#generator = this.#makeGenerator();
   }
 
   get failed(): boolean {
@@ -178,7 +212,7 @@ export class Deployment {
   /** The provider for a function call or a read. */
   async providerFor(packageName: string, reference: string, version: string): Promise<ResourceProvider> {
     const resolved = reference || (await this.#defaultProvider(packageName, version, ""));
-    return this.registry.get(resolved, [...this.#news.values(), ...this.#options.resources]);
+    return this.registry.get(resolved, this.#states());
   }
 
   /** The outputs of a component or of the stack. */

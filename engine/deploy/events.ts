@@ -31,6 +31,8 @@ export interface StepMetadata {
   detailedDiff?: Readonly<Record<string, PropertyDiff>>;
   /** False for a part of a replacement: only the `replace` is counted. */
   logical: boolean;
+  /** What a refresh found, whatever the operation is called. */
+  refreshed?: boolean;
 }
 
 export type Severity = "debug" | "info" | "warning" | "error";

@@ -20,7 +20,12 @@ export function parseDuration(text: string): number {
 function timeouts(request: RegisterResourceRequest): CustomTimeouts {
   const given = request.getCustomtimeouts();
   const read: CustomTimeouts = {};
-  const texts = { create: given?.getCreate(), update: given?.getUpdate(), delete: given?.getDelete() };
+  const texts = {
+    create: given?.getCreate(),
+    update: given?.getUpdate(),
+    delete: given?.getDelete(),
+    read: given?.getRead(),
+  };
   for (const [operation, text] of Object.entries(texts))
     if (text) read[operation as keyof typeof texts] = parseDuration(text);
   return read;

@@ -5,6 +5,7 @@ import type { CustomTimeouts, PendingOperation, ResourceState } from "../state/r
 import { isProviderType, parseUrn } from "../state/urn";
 import type { EventSink } from "./events";
 import type { ProviderRegistry } from "./provider-registry";
+import type { Slots } from "./slots";
 import type { Snapshot } from "./snapshot";
 import { metadataOf, type Step, subject } from "./step";
 
@@ -20,6 +21,7 @@ export class CancelledError extends Error {
 export interface ExecutorContext {
   snapshot: Snapshot;
   registry: ProviderRegistry;
+  slots: Slots;
   preview: boolean;
   emit: EventSink;
   isCancelled(): boolean;
@@ -27,41 +29,24 @@ export interface ExecutorContext {
   done(state: ResourceState): void;
 }
 
-/** Runs steps: at most `parallel` at once, each with its write of the state. */
+/** Runs steps, each with its write of the state, at most as many at once as there are slots. */
 export class StepExecutor {
   readonly #context: ExecutorContext;
-  readonly #waiting: (() => void)[] = [];
-  #free: number;
 
-  constructor(context: ExecutorContext, parallel: number) {
+  constructor(context: ExecutorContext) {
     this.#context = context;
-    this.#free = Math.max(1, parallel);
-  }
-
-  async #acquire(): Promise<void> {
-    if (this.#free > 0) this.#free--;
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
-  }
-
-  #release(): void {
-    const next = this.#waiting.shift();
-    if (next) next();
-    else this.#free++;
   }
 
   /** Runs the steps one after another; returns the new state of the last one that has any. */
-  async run(steps: readonly Step[]): Promise<ResourceState | undefined> {
-    await this.#acquire();
-    try {
+  run(steps: readonly Step[]): Promise<ResourceState | undefined> {
+    return this.#context.slots.use(async () => {
       let state: ResourceState | undefined;
       for (const step of steps) {
         if (this.#context.isCancelled()) throw new CancelledError();
         state = (await this.#runOne(step)) ?? state;
       }
       return state;
-    } finally {
-      this.#release();
-    }
+    });
   }
 
   async #runOne(step: Step): Promise<ResourceState | undefined> {
@@ -240,7 +225,7 @@ function refuseUnknowns(urn: string, outputs: PropertyMap, preview: boolean): vo
 }
 
 /** Outputs are secret when the program says so, and when the input of the same name is. */
-function secretised(state: ResourceState): ResourceState {
+export function secretised(state: ResourceState): ResourceState {
   if (!state.outputs) return state;
   const secretKeys = new Set(state.additionalSecretOutputs ?? []);
   for (const [key, value] of Object.entries(state.inputs ?? {})) if (isSecret(value)) secretKeys.add(key);

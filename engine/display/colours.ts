@@ -88,6 +88,7 @@ const failing: Partial<Record<StepOp, string>> = {
   replace: "replacing failed",
   "create-replacement": "creating replacement failed",
   "delete-replaced": "deleting original failed",
+  refresh: "refreshing failed",
 };
 
 /** `creating`, `created`, `creating failed`; in a preview simply `create`. */

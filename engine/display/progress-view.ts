@@ -3,6 +3,7 @@ import { diffObjects } from "../property/diff";
 import { parsePath } from "../property/path";
 import { parseUrn, stackType } from "../state/urn";
 import { failedTense, inProgress, type Painter, painter, pastTense, prefixOf, type Terminal } from "./colours";
+import { hasMoved } from "./diff-view";
 import { isDefaultProvider } from "./recorder";
 
 const progressEvery = 1_000;
@@ -28,8 +29,10 @@ export class ProgressView {
     }
     if (event.kind === "outputs" || isDefaultProvider(event.step)) return;
     const { step } = event;
+    if (step.op === "refresh" && event.kind !== "step-failed" && !hasMoved(step)) return;
     if (event.kind === "step-failed") this.#line(step, `**${failedTense(step.op)}**`, event.seconds);
-    else if (step.op === "same" || (this.#preview && !step.logical)) return;
+    else if (step.refreshed && !step.new) this.#line({ ...step, op: "delete" }, "is gone");
+    else if (step.op === "same" || (this.#preview && !step.logical && !step.refreshed)) return;
     else if (event.kind === "step-started") {
       if (!this.#preview && step.op !== "replace") this.#line(step, inProgress(step.op));
     } else if (this.#preview) this.#line(step, step.op);
