@@ -19,6 +19,9 @@ export interface Session {
   state: LoadedState;
   env: NodeJS.ProcessEnv;
   parallel: number;
+  /** URNs of the only resources that may change, and of those to be replaced; empty: no such wish. */
+  targets: ReadonlySet<string>;
+  replaceTargets: ReadonlySet<string>;
 }
 
 /** One run of the engine. */
@@ -105,10 +108,10 @@ function makeDeployment(
   host: HostContext,
   early: () => EarlyPlugins,
 ): Deployment {
-  const { backend, stack, config, state, parallel } = session;
+  const { backend, stack, config, state, parallel, targets, replaceTargets } = session;
   const { preview, emit } = options;
   return new Deployment({
-    ...{ stack, project: backend.project.name, preview, parallel, emit },
+    ...{ stack, project: backend.project.name, preview, parallel, emit, targets, replaceTargets },
     resources: state.resources,
     pending: state.pending,
     loadProvider: (packageName, version) =>

@@ -14,7 +14,7 @@ import { renderJson } from "../display/json-view";
 import { ProgressView } from "../display/progress-view";
 import { Recorder } from "../display/recorder";
 import { hasChanges, renderDuration, renderOutputs, renderSummary } from "../display/summary";
-import { ExitCode, OperatorError } from "../errors";
+import { ExitCode, NotImplementedError, OperatorError } from "../errors";
 import { Interrupts, runDeployment, type RunOptions, type RunResult, type Session } from "../operation";
 import { omit } from "../property/omit";
 import type { PendingOperation } from "../state/resource";
@@ -28,23 +28,33 @@ const common: Flags = {
   parallel: { type: "string", short: "p" },
   "expect-no-changes": { type: "boolean" },
   refresh: { type: "boolean", short: "r" },
+  target: { type: "string", short: "t", multiple: true },
 };
 
-export const previewFlags: Flags = { ...common, json: { type: "boolean", short: "j" } };
-export const upFlags: Flags = {
+const replacing: Flags = {
+  replace: { type: "string", multiple: true },
+  "target-replace": { type: "string", multiple: true },
+};
+
+const confirmed: Flags = {
   ...common,
   yes: { type: "boolean", short: "y" },
   "skip-preview": { type: "boolean", short: "f" },
 };
-export const destroyFlags: Flags = upFlags;
+
+export const previewFlags: Flags = { ...common, ...replacing, json: { type: "boolean", short: "j" } };
+export const upFlags: Flags = { ...confirmed, ...replacing };
+export const destroyFlags: Flags = confirmed;
 export const refreshFlags: Flags = {
-  ...omit(upFlags, "refresh"),
+  ...omit(confirmed, "refresh"),
   "preview-only": { type: "boolean" },
   "clear-pending-creates": { type: "boolean" },
 };
 
 /** What a command is about to do: as in "Do you want to perform this update?". */
 type Operation = RunOptions["kind"];
+
+const commandOf: Record<Operation, string> = { update: "up", destroy: "destroy", refresh: "refresh" };
 
 const titles: Record<Operation, [preview: string, run: string]> = {
   update: ["Previewing update", "Updating"],
@@ -78,7 +88,18 @@ async function openSession(context: CommandContext, stack: string, operation: Op
     state: { ...state, pending: state.pending.filter(isKept) },
     env: context.io.env,
     parallel: parallelism(context),
+    targets: urnsOf(context, "target", "target-replace"),
+    replaceTargets: urnsOf(context, "replace", "target-replace"),
   };
+}
+
+/** The URNs that some flags name. */
+function urnsOf(context: CommandContext, ...flags: string[]): Set<string> {
+  const named = flags.flatMap((flag) => (context.flags[flag] as string[] | undefined) ?? []);
+  const glob = named.find((urn) => urn.includes("*"));
+  if (glob)
+    throw new NotImplementedError(`the glob '${glob}' as a target`, "Name whole URNs: `stack --show-urns` lists them.");
+  return new Set(named);
 }
 
 /** By flag, or because Pulumi.yaml says `options.refresh: always`. */
@@ -148,18 +169,16 @@ ${changes}`);
   );
 }
 
-function outcome(context: CommandContext, result: Shown, preview: boolean): number {
+function outcome(context: CommandContext, result: Shown, operation: Operation, preview: boolean): number {
+  const again = `What was done is in the state; run \`${commandOf[operation]}\` again to go on.`;
   if (result.cancelled) {
-    context.warn(
-      `error: the ${preview ? "preview" : "update"} was cancelled. ${preview ? "Nothing was changed." : "What was done is in the state; run `up` again to go on."}`,
-    );
+    const what = preview ? "preview" : operation;
+    context.warn(`error: the ${what} was cancelled. ${preview ? "Nothing was changed." : again}`);
     return ExitCode.cancelled;
   }
   if (result.failed) {
     if (!preview)
-      context.warn(
-        "error: the update failed. What was done is in the state; when the cause is mended, run `up` again to go on.",
-      );
+      context.warn(`error: the ${operation} failed. ${again.replace("; run", "; when the cause is mended, run")}`);
     return ExitCode.error;
   }
   if (context.flags["expect-no-changes"] === true && hasChanges(result.recorder.changes)) {
@@ -197,7 +216,7 @@ export async function preview(context: CommandContext): Promise<number> {
       );
       context.terminal.write(renderJson(result.recorder, config, result.seconds));
     }
-    return outcome(context, result, true);
+    return outcome(context, result, "update", true);
   });
 }
 
@@ -218,7 +237,7 @@ async function ask(context: CommandContext, noun: string): Promise<Answer> {
   }
 }
 
-async function confirmed(context: CommandContext, operation: Operation, previewed: Shown): Promise<boolean> {
+async function isConfirmed(context: CommandContext, operation: Operation, previewed: Shown): Promise<boolean> {
   for (;;) {
     const answer = await ask(context, operation);
     if (answer === "yes") return true;
@@ -237,9 +256,9 @@ async function previewThenRun(
   const started = Math.floor(Date.now() / 1000);
   if (context.flags["skip-preview"] !== true) {
     const previewed = await runShown(context, session, operation, true, interrupts);
-    const code = outcome(context, previewed, true);
+    const code = outcome(context, previewed, operation, true);
     if (code !== ExitCode.success || context.flags["preview-only"] === true) return code;
-    if (context.flags.yes !== true && !(await confirmed(context, operation, previewed))) {
+    if (context.flags.yes !== true && !(await isConfirmed(context, operation, previewed))) {
       context.warn(`error: confirmation declined, not proceeding with the ${operation}. Nothing was changed.`);
       return ExitCode.cancelled;
     }
@@ -260,11 +279,11 @@ async function previewThenRun(
     },
     context.io.env,
   );
-  return outcome(context, result, false);
+  return outcome(context, result, operation, false);
 }
 
-async function deploy(context: CommandContext, command: string, operation: Operation): Promise<number> {
-  expectArguments(command, context.args, 0, 0);
+async function deploy(context: CommandContext, operation: Operation): Promise<number> {
+  expectArguments(commandOf[operation], context.args, 0, 0);
   const agreed = ["yes", "skip-preview", "preview-only"].some((flag) => context.flags[flag] === true);
   if (!agreed && !context.terminal.interactive) {
     throw new OperatorError(
@@ -286,10 +305,10 @@ async function deploy(context: CommandContext, command: string, operation: Opera
 }
 
 /** `up`: previews, asks, and brings the resources to what the program says. */
-export const up = (context: CommandContext): Promise<number> => deploy(context, "up", "update");
+export const up = (context: CommandContext): Promise<number> => deploy(context, "update");
 
 /** `destroy`: deletes what the state has, by what the state says; the program is not run. */
-export const destroy = (context: CommandContext): Promise<number> => deploy(context, "destroy", "destroy");
+export const destroy = (context: CommandContext): Promise<number> => deploy(context, "destroy");
 
 /** `refresh`: brings the state to what the providers say of the resources; changes nothing but the state. */
-export const refresh = (context: CommandContext): Promise<number> => deploy(context, "refresh", "refresh");
+export const refresh = (context: CommandContext): Promise<number> => deploy(context, "refresh");

@@ -10,9 +10,11 @@ export const stepOps = [
   "replace",
   "create-replacement",
   "delete-replaced",
-  "discard-replaced",
   "read",
+  "read-replacement",
   "refresh",
+  "discard",
+  "discard-replaced",
   "remove-pending-replace",
 ] as const;
 

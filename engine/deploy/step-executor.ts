@@ -1,6 +1,14 @@
 import { rfc3339Nano } from "../backend/clock";
 import { InitError } from "../plugins/provider";
-import { containsUnknowns, equal, isSecret, makeSecret, type PropertyMap, type PropertyValue } from "../property/value";
+import {
+  containsUnknowns,
+  equal,
+  isSecret,
+  isUnknown,
+  makeSecret,
+  type PropertyMap,
+  type PropertyValue,
+} from "../property/value";
 import type { CustomTimeouts, PendingOperation, ResourceState } from "../state/resource";
 import { isProviderType, parseUrn } from "../state/urn";
 import type { EventSink } from "./events";
@@ -75,10 +83,15 @@ export class StepExecutor {
       case "create":
       case "create-replacement":
         return this.#mutate(step, "creating", () => this.#create(step));
+      case "read":
+      case "read-replacement":
+        return this.#mutate(step, "reading", () => this.#read(step));
       case "update":
         return this.#mutate(step, "updating", () => this.#update(step));
       case "delete":
       case "delete-replaced":
+      case "discard":
+      case "discard-replaced":
       case "remove-pending-replace":
         return this.#delete(step);
       default:
@@ -88,6 +101,7 @@ export class StepExecutor {
 
   async #same(step: Step): Promise<ResourceState> {
     const { snapshot, registry } = this.#context;
+    if (step.skippedCreate) return { ...subject(step), outputs: {} };
     const old = step.old as ResourceState;
     const { id, outputs, created, modified } = old;
     const state = secretised({ ...subject(step), ...defined({ id, outputs, created, modified }) });
@@ -120,7 +134,7 @@ export class StepExecutor {
   #settle(step: Step, state: ResourceState): void {
     const { snapshot } = this.#context;
     const { old } = step;
-    if (step.op === "create-replacement" && step.pendingDelete && old) {
+    if (step.pendingDelete && old) {
       snapshot.add(state);
       snapshot.replaceOld(old, { ...old, delete: true });
     } else snapshot.add(state, old);
@@ -147,6 +161,30 @@ export class StepExecutor {
       modified: now,
     };
     return secretised({ ...created, ...defined({ initErrors: made.reasons }) });
+  }
+
+  async #read(step: Step): Promise<ResourceState> {
+    const { id = "", ...draft } = subject(step);
+    const { old, provider } = step;
+    const { urn, type, inputs = {} } = draft;
+    if (isUnknown(id) || !provider) return { ...draft, id, outputs: {} };
+    // What the program knows of it goes as both, as the Pulumi CLI sends it.
+    const request = { urn, type, name: parseUrn(urn).name, id, inputs, outputs: inputs, timeout: 0 };
+    const read = await partially(async () => {
+      const found = await provider.read(request);
+      if (found.id === "") throw new Error(`resource '${id}' does not exist`);
+      return { id: found.id, outputs: found.outputs };
+    });
+    const moved = old && !(equal(inputs, old.inputs ?? {}) && equal(read.outputs, old.outputs ?? {}));
+    const { created, modified } = old ?? {};
+    const times = defined({ created, modified: moved ? rfc3339Nano() : modified });
+    return secretised({
+      ...draft,
+      ...times,
+      id: read.id,
+      outputs: read.outputs,
+      ...defined({ initErrors: read.reasons }),
+    });
   }
 
   async #update(step: Step): Promise<ResourceState> {
