@@ -12,7 +12,10 @@ const engineHelp = `
 Pulumi's words, with Pulumi's flags:
   preview [--diff|--json]   show the whole upgrade, touch nothing
   up [--yes]                do it
-  stack, config             stacks and their settings
+  refresh                   ask what is really there, change only the state
+  destroy                   forget the installation; deletes no data
+  stack, state, config      stacks, their state and their settings
+  cancel                    remove the lock of a run that is no more
   --engine <name>           'pulumi' or 'standalone', in place of what this machine has
 
 An upgrade:  octollm config set version 1.0.0 && octollm preview && octollm up

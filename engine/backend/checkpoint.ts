@@ -38,8 +38,10 @@ export interface LoadedState {
   codec: StateCodec;
 }
 
+/** Features of states of version 4 that this engine has; a state that uses none is of version 3. */
+const knownFeatures = ["taint"];
+
 const refusedResourceKeys: Record<string, string> = {
-  taint: "tainted resources",
   viewOf: "views (resources that a provider published)",
   resourceHooks: "resource hooks",
   refreshBeforeUpdate: "refreshBeforeUpdate",
@@ -49,10 +51,11 @@ const refusedResourceKeys: Record<string, string> = {
 };
 
 function refuseUnknownFeatures(checkpoint: Checkpoint): void {
-  const { version, features } = checkpoint;
-  if (features?.length)
-    throw new NotImplementedError(`the state feature${features.length > 1 ? "s" : ""} ${features.join(", ")}`);
-  if (version !== 0 && version !== 3) throw new NotImplementedError(`states of version ${version}`);
+  const { version, features = [] } = checkpoint;
+  const unknown = features.filter((feature) => !knownFeatures.includes(feature));
+  if (unknown.length > 0)
+    throw new NotImplementedError(`the state feature${unknown.length > 1 ? "s" : ""} ${unknown.join(", ")}`);
+  if (![0, 3, 4].includes(version)) throw new NotImplementedError(`states of version ${version}`);
   for (const resource of checkpoint.checkpoint.latest?.resources ?? []) {
     const refused = Object.keys(refusedResourceKeys).find((key) => resource[key]);
     if (refused)
@@ -66,7 +69,8 @@ function malformed(file: string, what: string): OperatorError {
   );
 }
 
-function parse(file: string, text: string): Checkpoint {
+/** Reads a checkpoint; what is not one, or not whole, is refused with the name of the file that it stands in. */
+export function parseCheckpoint(file: string, text: string): Checkpoint {
   let parsed: unknown;
   try {
     parsed = JSON.parse(text);
@@ -114,7 +118,7 @@ export function readCheckpoint(location: Location, stack: string): Checkpoint {
   const file = location.checkpoint(stack);
   const text = readIfThere(file);
   if (text === undefined) throw new OperatorError(`no stack named '${stack}' found`, ExitCode.stackNotFound);
-  return parse(file, text);
+  return parseCheckpoint(file, text);
 }
 
 /** When a stack's state was last written. */
@@ -175,9 +179,10 @@ export function encodeCheckpoint(
     operations.length > 0 ? `"pending_operations":[${operations.join(",")}],` : "",
   ].join("");
   const outer = omit(base.checkpoint, "latest");
-  const top = omit(base, "version", "checkpoint");
+  const features = resources.some(({ taint }) => taint === true) ? { version: 4, features: ["taint"] } : { version: 3 };
+  const top = omit(base, "version", "features", "checkpoint");
   const checkpoint = `${JSON.stringify(outer).slice(0, -1)},"latest":${head},${lists}${metadata}}`;
-  return `${JSON.stringify({ version: 3, ...top }).slice(0, -1)},"checkpoint":${checkpoint}}`;
+  return `${JSON.stringify({ ...features, ...top }).slice(0, -1)},"checkpoint":${checkpoint}}`;
 }
 
 /** Replaces a stack's checkpoint; the present one becomes `.bak`. */
