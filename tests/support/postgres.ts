@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { makeReachable, PrivatePostgres } from "../../demo/private-postgres";
+import { atExit } from "./at-exit";
 
 let shared: Promise<PrivatePostgres> | undefined;
 
@@ -17,7 +18,7 @@ async function start(): Promise<PrivatePostgres> {
   const parent = mkdtempSync(join(tmpdir(), "octollm-test-"));
   makeReachable(parent);
   const server = await PrivatePostgres.create(join(parent, "postgres"));
-  process.once("exit", () => {
+  atExit(() => {
     server.destroy();
     rmSync(parent, { recursive: true, force: true });
   });
