@@ -1,6 +1,7 @@
 import { makePlan } from "../planner/make-plan";
 import type { Plan } from "../planner/plan";
 import { closeFailed } from "../postgres/ledger";
+import { endStarters } from "../runtimes/starters";
 import { type Activity, type Attempt, withLedger } from "./attempt";
 import { backUp } from "./backup";
 import { changeEnvironmentFile } from "./environment";
@@ -28,11 +29,20 @@ export async function settle(attempt: Attempt, failure: string, activity: Activi
   return [undone, state, ...nextCommands(attempt)].join("\n");
 }
 
+/**
+ * The same when no phase was under way: a command of the deployment may be, and is ended first.
+ */
+export async function settleBetweenPhases(attempt: Attempt, failure: string, activity: Activity): Promise<string> {
+  await endStarters(attempt.number);
+  return settle(attempt, failure, activity);
+}
+
 async function undo(attempt: Attempt, activity: Activity): Promise<string> {
   const { plan, site, progress } = attempt;
   if (!progress.touched) return "Nothing was touched.";
   if (site.onFailure === "leave") return "Nothing was undone, as onFailure says.";
   try {
+    activity.signal.throwIfAborted();
     const way = await planBack(attempt);
     if (typeof way === "string") return way;
     activity.progress(`going back to OctoLLM ${plan.from}`);

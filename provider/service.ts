@@ -4,6 +4,8 @@ import type { IResourceProviderServer } from "@pulumi/pulumi/proto/provider_grpc
 import * as messages from "@pulumi/pulumi/proto/provider_pb";
 import { Empty } from "google-protobuf/google/protobuf/empty_pb";
 
+import type { Attempt } from "../phases/attempt";
+import { settleBetweenPhases } from "../phases/settle";
 import { programVersion } from "../version";
 import { decodeProperties, encodeProperties } from "./codec";
 import type { Change } from "./diff";
@@ -46,6 +48,8 @@ export class UpgradeService {
   readonly #session: Session;
   readonly #engine: Engine;
   #underWay = 0;
+  /** Set once `bringBack` has something to do. */
+  #wayBack: Promise<void> | null = null;
 
   constructor(session: Session, engine: Engine) {
     this.#session = session;
@@ -71,7 +75,7 @@ export class UpgradeService {
       update: unary((request) => this.#update(request)),
       read: unary((request) => this.#read(request)),
       delete: unary((request) => this.#delete(request)),
-      cancel: unary(() => Promise.resolve(this.#cancel())),
+      cancel: unary(() => this.#cancel()),
     };
   }
 
@@ -85,9 +89,30 @@ export class UpgradeService {
     return response;
   }
 
-  #cancel(): Empty {
+  /** An engine cancels what it was asked to, and whatever is there when it ends: it waits for the answer. */
+  async #cancel(): Promise<Empty> {
     this.#session.cancel("The operation was cancelled.");
+    await this.bringBack();
     return new Empty();
+  }
+
+  /**
+   * Brings the old release back when an attempt is open and none of its phases is under way, and so none is there to do
+   * it: after a Ctrl-C between two phases or during a resource that is not ours, or when such a resource has failed.
+   */
+  bringBack(): Promise<void> {
+    if (this.isBusy && this.#wayBack === null) return Promise.resolve();
+    const attempt = this.#session.close();
+    if (attempt !== null) this.#wayBack = this.#whole("", this.#settle(attempt));
+    return this.#wayBack ?? Promise.resolve();
+  }
+
+  async #settle(attempt: Attempt): Promise<void> {
+    const log = this.#engine.logOf("");
+    const progress = (line: string) => log.progress(line);
+    const failure = "The run ended before its last phase.";
+    const signal = await this.#session.signalForWayBack(attempt, progress);
+    log.warning(`${failure}\n${await settleBetweenPhases(attempt, failure, { signal, progress })}`);
   }
 
   #route(urn: string): { handler: ResourceHandler; call: Call } {

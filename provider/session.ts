@@ -1,9 +1,10 @@
 import { hostname } from "node:os";
 
 import type { Attempt } from "../phases/attempt";
-import { PhaseError } from "../phases/attempt";
+import { PhaseError, withLedger } from "../phases/attempt";
 import type { DatabaseAddress } from "../postgres/connection";
-import { acquireUpgradeLock, type UpgradeLock } from "../postgres/lock";
+import { readLedger } from "../postgres/ledger";
+import { acquireUpgradeLock, type LockHolder, retakeUpgradeLock, type UpgradeLock } from "../postgres/lock";
 
 /**
  * What one provider process holds: the upgrade lock from the first mutating call to its end, and the attempt that
@@ -13,6 +14,7 @@ import { acquireUpgradeLock, type UpgradeLock } from "../postgres/lock";
 export class Session {
   readonly #cancel = new AbortController();
   #lock: UpgradeLock | null = null;
+  #holder: LockHolder = { stack: "" };
   #attempt: Attempt | null = null;
   /** Secret: the URL of the setting `databaseUrl`, empty when `.env` has it. */
   databaseUrl = "";
@@ -34,23 +36,40 @@ export class Session {
     return this.#lock ? AbortSignal.any([this.#cancel.signal, this.#lock.lost]) : this.#cancel.signal;
   }
 
-  /** Aborted only when the lock is lost: what brings the old release back must outlive a Ctrl-C. */
-  get settlingSignal(): AbortSignal {
-    return this.#lock?.lost ?? new AbortController().signal;
-  }
-
   /** Takes the lock unless this process holds it already. */
   async lock(address: DatabaseAddress, stack: string): Promise<void> {
-    this.#lock ??= await acquireUpgradeLock(address, { holder: { stack, host: hostname(), pid: process.pid } });
+    this.#holder = { stack, host: hostname(), pid: process.pid };
+    this.#lock ??= await acquireUpgradeLock(address, { holder: this.#holder });
+  }
+
+  /**
+   * For what brings the old release back: it must outlive a Ctrl-C, and it needs the lock. One that was lost, because the
+   * connection broke or the server was restarted, is taken again, unless somebody else has gone on meanwhile.
+   *
+   * @returns aborted when the lock is lost and cannot be had again
+   */
+  async signalForWayBack(attempt: Attempt, progress: (line: string) => void): Promise<AbortSignal> {
+    if (this.#lock === null) return new AbortController().signal;
+    if (!this.#lock.lost.aborted) return this.#lock.lost;
+    try {
+      this.#lock = await retakeUpgradeLock(attempt.address, { holder: this.#holder, lost: this.#lock, progress });
+      const { openAttempt } = await withLedger(attempt, readLedger);
+      if (openAttempt?.attempt === attempt.number) return this.#lock.lost;
+      throw new PhaseError(`Attempt ${attempt.number} is not open any more: another run has taken over.`);
+    } catch (error) {
+      return AbortSignal.abort(error);
+    }
   }
 
   open(attempt: Attempt): void {
     this.#attempt = attempt;
   }
 
-  /** Ends the attempt; later phases are refused. */
-  close(): void {
+  /** Ends the attempt; later phases are refused. @returns the one that was open */
+  close(): Attempt | null {
+    const attempt = this.#attempt;
     this.#attempt = null;
+    return attempt;
   }
 
   /**

@@ -11,6 +11,8 @@ export interface PhaseWork {
   readonly name: string;
   /** @returns the outputs besides the inputs */
   run(attempt: Attempt, inputs: Properties, activity: Activity): Promise<Properties>;
+  /** Whether the attempt is complete with it. */
+  readonly isLast?: boolean;
   /** Outputs of a run that failed half-way, if there is anything to tell; null when the resource stays as it was. */
   partialOutputs?(error: unknown): Properties | null;
 }
@@ -39,12 +41,15 @@ async function run(call: Call, work: PhaseWork, inputs: Properties): Promise<Pro
   try {
     session.signal.throwIfAborted();
     const activity = { signal: session.signal, progress };
-    return await inLedger(attempt, work.name, () => work.run(attempt, inputs, activity).catch(throwReason));
+    const outputs = await inLedger(attempt, work.name, () => work.run(attempt, inputs, activity).catch(throwReason));
+    if (work.isLast) session.close();
+    return outputs;
   } catch (error) {
     session.close();
     if (session.isAbandoned) throw error;
     const failure = `${work.name} failed: ${error instanceof Error ? error.message : String(error)}`;
-    const text = `${failure}\n${await settle(attempt, failure, { signal: session.settlingSignal, progress })}`;
+    const signal = await session.signalForWayBack(attempt, progress);
+    const text = `${failure}\n${await settle(attempt, failure, { signal, progress })}`;
     const outputs = work.partialOutputs?.(error) ?? null;
     throw outputs === null ? new Error(text, { cause: error }) : new PartialFailure(text, { ...inputs, ...outputs });
   }

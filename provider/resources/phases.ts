@@ -66,6 +66,7 @@ export const verificationWork: PhaseWork = {
 
 export const completionWork: PhaseWork = {
   name: "Completion",
+  isLast: true,
   run: async (attempt) => {
     await complete(attempt);
     return { backup: attempt.progress.backup?.path ?? null };

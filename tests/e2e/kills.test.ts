@@ -7,16 +7,12 @@ import { join } from "node:path";
 import { Client } from "pg";
 
 import { engines } from "./support/engines";
-import { gone, isPulumisOwn, killAll, workersIn } from "./support/processes";
+import { alone, kill, type Manner, whole } from "./support/kill";
 import type { Scenario } from "./support/scenario";
 import { soak } from "./support/soak";
 import { assertSays, inScenario, unwrapped } from "./support/story";
 import { together } from "./support/together";
 import type { World } from "./support/world";
-
-const whole = "with all its processes";
-const alone = "alone, and its provider ends by itself";
-type Manner = typeof whole | typeof alone;
 
 /** What an engine writes when a phase begins, and how it is killed then; none where only a soak has the time. */
 const sample: readonly [phase: string, ...manners: Manner[]][] = [
@@ -38,17 +34,7 @@ const kills = sample.flatMap(([phase, ...manners]) =>
 async function killDuring(scenario: Scenario, phase: string, manner: Manner): Promise<void> {
   const run = scenario.start(["up", "--yes", "--skip-preview"]);
   assert.ok(await run.says(new RegExp(`${phase} updating`)), run.output);
-  if (manner === whole) killAll(() => workersIn(scenario.folder));
-  else
-    killAll(() =>
-      workersIn(scenario.folder).filter(({ pid, command }) => pid === run.pid || /\bpulumi up\b/.test(command)),
-    );
-  await run.ended;
-  assert.deepEqual(
-    await gone(() => workersIn(scenario.folder).filter((found) => !isPulumisOwn(found)), 20),
-    [],
-    "something goes on working without its engine",
-  );
+  await kill(scenario, run, manner);
 }
 
 /** The same upgrade without a kill: what every other one has to come to. */

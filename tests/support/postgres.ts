@@ -7,6 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Client } from "pg";
 
 import { makeReachable, PrivatePostgres } from "../../demo/private-postgres";
+import { atExit } from "./at-exit";
 
 let shared: Promise<PrivatePostgres> | undefined;
 
@@ -20,7 +21,7 @@ async function start(): Promise<PrivatePostgres> {
   const parent = mkdtempSync(join(tmpdir(), "octollm-test-"));
   makeReachable(parent);
   const server = await PrivatePostgres.create(join(parent, "postgres"));
-  process.once("exit", () => {
+  atExit(() => {
     server.destroy();
     rmSync(parent, { recursive: true, force: true });
   });

@@ -8,7 +8,7 @@ import { freePort } from "../../../demo/private-postgres";
 import { testDatabase, testServer } from "../../support/postgres";
 import { Running } from "./command";
 import { gone, killAll, processesIn } from "./processes";
-import { makeProject, projectEnvironment, removeProject, selectStack, stack } from "./project";
+import { makeProject, projectEnvironment, selectStack, stack } from "./project";
 
 /** How many tasks an installation of these tests has. */
 export const taskCount = 500;
@@ -32,7 +32,6 @@ const nameOf = (databaseUrl: string) => new URL(databaseUrl).pathname.slice(1);
 
 async function installed(): Promise<Template> {
   const folder = makeProject();
-  process.once("exit", () => removeProject(folder));
   const databaseUrl = await testDatabase();
   const port = await freePort();
   await createInstallation({ folder: join(folder, "octollm"), databaseUrl, port, tasks: taskCount });
@@ -42,7 +41,6 @@ async function installed(): Promise<Template> {
 async function adopted(): Promise<Template> {
   const template = await copyOf(await once("installed", installed));
   const { folder, port } = template;
-  process.once("exit", () => removeProject(folder));
   await startRelease({ folder: join(folder, "octollm"), release: "0.1.0", port });
   for (const argv of [
     ["adopt", "--stack", stack, "--installation", "octollm", "--service", `orchestrator=${port}`],
