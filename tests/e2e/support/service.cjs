@@ -1,9 +1,9 @@
 "use strict";
 // A service for the tests: the small OctoLLM, unless `behaviour.json` in its folder says otherwise of its release.
-//   { "1.0.0": "crash" | "silent" | "unhealthy" | "broken" | "stub" }
+//   { "1.0.0": "crash" | "silent" | "unhealthy" | "broken" | "mortal" | "faulty" | "stub" }
 const { existsSync, readFileSync } = require("node:fs");
-const { createServer } = require("node:http");
-const { setInterval } = require("node:timers");
+const { createServer, Server } = require("node:http");
+const { setInterval, setTimeout } = require("node:timers");
 
 const release = process.argv[process.argv.indexOf("--release") + 1];
 const behaviours = existsSync("behaviour.json") ? JSON.parse(readFileSync("behaviour.json", "utf8")) : {};
@@ -16,6 +16,16 @@ function answer(health, other) {
   });
   process.once("SIGTERM", () => process.exit(0));
   server.listen(Number(process.env.PORT), "127.0.0.1");
+}
+
+function delaySmoke(milliseconds) {
+  const { emit } = Server.prototype;
+  Server.prototype.emit = function (event, request, ...rest) {
+    const isSmoke = event === "request" && request.url === "/api/v1/tasks?limit=1";
+    if (!isSmoke) return emit.call(this, event, request, ...rest);
+    setTimeout(() => emit.call(this, event, request, ...rest), milliseconds);
+    return true;
+  };
 }
 
 switch (behaviours[release]) {
@@ -31,6 +41,15 @@ switch (behaviours[release]) {
     break;
   case "broken":
     answer(200, () => 500);
+    break;
+  case "mortal":
+    answer(200, () => process.exit(1));
+    break;
+  case "faulty":
+    // The real release, whose log has an error and which takes its time for the smoke request.
+    delaySmoke(2_000);
+    process.stderr.write("ERROR the cellar is flooded\n");
+    require("../../../demo/octollm/main.cjs");
     break;
   case "stub":
     answer(200, (url) => (url.startsWith("/api/v1/") ? 200 : 404));
