@@ -88,6 +88,7 @@ export class Session {
    */
   attempt(number: number): Attempt {
     if (this.#attempt?.number === number) return this.#attempt;
+    this.#cancel.signal.throwIfAborted();
     throw new PhaseError(
       `Attempt ${number} is not under way: a phase runs only after Preflight in the same run. Nothing was touched. ` +
         `Run the whole stack, without --target and --replace: npx octollm up`,

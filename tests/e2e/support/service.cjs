@@ -1,6 +1,6 @@
 "use strict";
 // A service for the tests: the small OctoLLM, unless `behaviour.json` in its folder says otherwise of its release.
-//   { "1.0.0": "crash" | "silent" | "unhealthy" | "broken" | "mortal" | "faulty" | "stub" }
+//   { "1.0.0": "crash" | "leaky" | "silent" | "unhealthy" | "broken" | "mortal" | "faulty" | "stub" }
 const { existsSync, readFileSync } = require("node:fs");
 const { createServer, Server } = require("node:http");
 const { setInterval, setTimeout } = require("node:timers");
@@ -33,6 +33,10 @@ switch (behaviours[release]) {
     process.stderr.write("cannot start: the cellar is flooded\n");
     process.exit(3);
     break;
+  case "leaky":
+    process.stderr.write(`cannot start with ${JSON.stringify(process.env)}\n`);
+    process.exit(3);
+    break;
   case "silent":
     setInterval(() => undefined, 1_000);
     break;
@@ -48,7 +52,7 @@ switch (behaviours[release]) {
   case "faulty":
     // The real release, whose log has an error and which takes its time for the smoke request.
     delaySmoke(2_000);
-    process.stderr.write("ERROR the cellar is flooded\n");
+    process.stderr.write(`ERROR the cellar is flooded, ${process.env.WEBHOOK_URL} too\n`);
     require("../../../demo/octollm/main.cjs");
     break;
   case "stub":
