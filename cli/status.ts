@@ -38,8 +38,7 @@ async function status(name: string | undefined): Promise<void> {
     if (!(error instanceof WorldFault)) throw error;
     for (const { name: service, state } of error.services) print(describeService(service, state));
     print(await describeBackups(site));
-    print(`${pc.bold("next")}       ${correctFirst(error.refusals)}`);
-    process.exitCode = 1;
+    throw new Error(`${pc.bold("next")}       ${correctFirst(error.refusals)}`, { cause: error });
   }
 }
 

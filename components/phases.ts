@@ -34,7 +34,7 @@ export class Preflight extends pulumi.CustomResource {
     super(
       "upgrade:index:Preflight",
       name,
-      { ...args, plan: undefined, installation: undefined, serverVersion: undefined, schemaVersion: undefined },
+      { ...args, plan: undefined, serverVersion: undefined, schemaVersion: undefined },
       options,
     );
   }

@@ -144,7 +144,7 @@ export class UpgradeService {
     const { handler, call } = this.#route(request.getUrn());
     const old = decodeProperties(request.getOldInputs());
     const state = decodeProperties(request.getOlds());
-    const changes = await handler.diff(call, decodeProperties(request.getNews()), old, state);
+    const changes = await this.#told(handler.diff(call, decodeProperties(request.getNews()), old, state));
     const response = new messages.DiffResponse();
     const { DIFF_NONE, DIFF_SOME } = messages.DiffResponse.DiffChanges;
     response.setChanges(changes.length === 0 ? DIFF_NONE : DIFF_SOME);
@@ -198,14 +198,24 @@ export class UpgradeService {
     }
   }
 
+  /** The same for what is not work. */
+  async #told<T>(answer: Promise<T>): Promise<T> {
+    try {
+      return await answer;
+    } finally {
+      await this.#engine.flushed();
+    }
+  }
+
   /** Never answers without an id: a database that cannot be reached must not make a resource vanish from the state. */
   async #read(request: messages.ReadRequest): Promise<messages.ReadResponse> {
     const { handler, call } = this.#route(request.getUrn());
     const response = new messages.ReadResponse();
     response.setId(request.getId());
-    response.setInputs(request.getInputs());
     const state = decodeProperties(request.getProperties());
-    response.setProperties(handler.read ? encodeProperties(await handler.read(call, state)) : request.getProperties());
+    const found = (await handler.read?.(call, state)) ?? {};
+    response.setProperties(encodeProperties({ ...state, ...found }));
+    response.setInputs(encodeProperties({ ...decodeProperties(request.getInputs()), ...found }));
     return response;
   }
 

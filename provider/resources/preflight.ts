@@ -16,7 +16,7 @@ import { readAddress, type Site, sitePath } from "../../phases/site";
 import { stopsIn } from "../../phases/stop-after";
 import { describeDrift } from "../../planner/drift";
 import { type Acceptances, closedGates } from "../../planner/gates";
-import { installationAfter, installationNow } from "../../planner/installation";
+import { type Installation, installationAfter, installationNow } from "../../planner/installation";
 import type { Plan } from "../../planner/plan";
 import type { Refusal } from "../../planner/refusals";
 import { row, summarise } from "../../planner/summary";
@@ -56,7 +56,7 @@ export function preflightHandler(): ResourceHandler {
     },
     read: async (call, state) => {
       const { observation } = await look(requestOf(state, call.session, false));
-      return { ...state, installation: installationNow(observation.world) };
+      return { installation: installationNow(observation.world) };
     },
     forget: (call, state) => {
       call.log.info(farewell(state));
@@ -93,7 +93,8 @@ async function check(call: Call, inputs: Properties, old: Properties | null): Pr
       ...judgePin(pin, now.observation),
       ...(now.outcome.kind === "refused" ? now.outcome.reasons : []),
     ];
-    return { inputs: { ...inputs, pin }, faults: refusals.map(asFault), look: now };
+    const installation = installationWanted(now) ?? old?.installation;
+    return { inputs: { ...inputs, pin, installation }, faults: refusals.map(asFault), look: now };
   } catch (error) {
     if (!(error instanceof WorldFault)) throw error;
     return { inputs, faults: error.refusals.map(asFault), look: null };
@@ -107,16 +108,21 @@ function completedOf({ observation }: Look, site: Site): CompletedAttempt | null
   return { number: last.attempt, backup };
 }
 
+/** An input, so that previews and `refresh` show by name and value what is to change, or was changed by somebody. */
+function installationWanted({ outcome, observation }: Look): Installation | null {
+  if (outcome.kind === "refused") return null;
+  return installationAfter(outcome.plan, observation.world, observation.catalogue);
+}
+
 function asFault(refusal: Refusal): Fault {
   return { property: "", reason: describeRefusals([refusal]) };
 }
 
 function diff(inputs: Properties, old: Properties, { outcome }: Look): Change[] {
-  const own = Object.fromEntries(
-    Object.keys(inputs)
-      .filter((key) => !gateKeys.includes(key))
-      .map((key) => [key, inputs[key]]),
-  );
+  // A state of an earlier version of this program does not tell what the installation is to be like.
+  const isTold = (key: string) => key !== "installation" || old.installation !== undefined;
+  const compared = Object.keys(inputs).filter((key) => !gateKeys.includes(key) && isTold(key));
+  const own = Object.fromEntries(compared.map((key) => [key, inputs[key]]));
   const before = Object.fromEntries(Object.keys(own).map((key) => [key, old[key]]));
   const changes = changesBetween(before, own);
   const settled = outcome.kind === "plan" && outcome.settled;
@@ -145,8 +151,7 @@ async function start(call: Call, { inputs, old }: Application): Promise<Properti
 
 function outputs(inputs: Properties, plan: Plan, { observation }: Look): Properties {
   const { serverVersion } = observation.database;
-  const installation = installationAfter(plan, observation.world, observation.catalogue);
-  return { ...inputs, plan, installation, serverVersion, schemaVersion };
+  return { ...inputs, plan, serverVersion, schemaVersion };
 }
 
 /** Sizes of what the pending SQL touches: they move by themselves, so they are told and not kept. */

@@ -47,9 +47,10 @@ export interface ResourceHandler {
   /** @returns the outputs */
   apply(call: Call, application: Application): Promise<Properties>;
   /**
-   * The outputs as the world has them now; types whose outputs do not speak of the world have none.
+   * What the world makes of some properties now; types that do not speak of the world have none.
    *
    * @param state - outputs of the state
+   * @returns those that are told anew, inputs and outputs alike
    * @throws when the world cannot be looked at: the state stays as it is then
    */
   read?(call: Call, state: Properties): Promise<Properties>;
