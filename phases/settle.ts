@@ -5,6 +5,7 @@ import { endStarters } from "../runtimes/starters";
 import { type Activity, type Attempt, withLedger } from "./attempt";
 import { backUp } from "./backup";
 import { changeEnvironmentFile } from "./environment";
+import { mendIndexes } from "./indexes";
 import { migrate } from "./migrate";
 import { observe } from "./observe";
 import { quiesce } from "./quiesce";
@@ -46,8 +47,8 @@ async function undo(attempt: Attempt, activity: Activity): Promise<string> {
     const way = await planBack(attempt);
     if (typeof way === "string") return way;
     activity.progress(`going back to OctoLLM ${plan.from}`);
-    await execute({ ...attempt, plan: way }, activity);
-    return `It was undone: OctoLLM ${plan.from} serves again.`;
+    const remarks = await execute({ ...attempt, plan: way }, activity);
+    return [`It was undone: OctoLLM ${plan.from} serves again.`, ...remarks].join("\n");
   } catch (error) {
     return `It could not be undone: ${text(error)}`;
   }
@@ -64,16 +65,18 @@ async function planBack({ site, address, catalogue, plan }: Attempt): Promise<Pl
   return outcome.plan;
 }
 
-/** Does a plan that leads back: the phases of an upgrade, without the engine. */
-export async function execute(attempt: Attempt, activity: Activity): Promise<void> {
+/** Does a plan that leads back: the phases of an upgrade, without the engine. @returns remarks on indexes */
+export async function execute(attempt: Attempt, activity: Activity): Promise<string[]> {
   const { plan } = attempt;
   const steps = [...plan.revisions.pre, ...plan.revisions.post];
   await quiesce(attempt, plan.stops.services, activity);
   // The new release may have served and written: what is undone now has to be in a backup first.
   if (steps.length > 0) await backUp(attempt, activity);
   await migrate(attempt, steps, activity);
+  const remarks = await mendIndexes(attempt, activity);
   await changeEnvironmentFile(attempt, plan.environment);
   await resume(attempt, plan.from, activity);
+  return remarks;
 }
 
 /** What runs, which revision, and which backup. */

@@ -6,6 +6,13 @@ import type { DatabaseAddress } from "../postgres/connection";
 import { readLedger } from "../postgres/ledger";
 import { acquireUpgradeLock, type LockHolder, retakeUpgradeLock, type UpgradeLock } from "../postgres/lock";
 
+/** An attempt whose every phase is done. */
+export interface CompletedAttempt {
+  readonly number: number;
+  /** Folder of its backup; null when it made none. */
+  readonly backup: string | null;
+}
+
 /**
  * What one provider process holds: the upgrade lock from the first mutating call to its end, and the attempt that
  * Preflight opened. A phase without an attempt of this very process is refused, so that targeting, tainting or replacing
@@ -19,6 +26,8 @@ export class Session {
   /** Secret: the URL of the setting `databaseUrl`, empty when `.env` has it. */
   databaseUrl = "";
   isAbandoned = false;
+  /** The attempt that was complete last when Preflight looked, in this run or before. */
+  completed: CompletedAttempt | null = null;
 
   /** Ends all that is under way. */
   cancel(reason: string): void {
@@ -79,6 +88,7 @@ export class Session {
    */
   attempt(number: number): Attempt {
     if (this.#attempt?.number === number) return this.#attempt;
+    this.#cancel.signal.throwIfAborted();
     throw new PhaseError(
       `Attempt ${number} is not under way: a phase runs only after Preflight in the same run. Nothing was touched. ` +
         `Run the whole stack, without --target and --replace: npx octollm up`,

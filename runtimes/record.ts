@@ -2,6 +2,8 @@ import { createHmac } from "node:crypto";
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 
+import { z } from "zod";
+
 import type { ServiceSpec } from "./runtime";
 
 /** What we remember of a service, in `<stateFolder>/<name>.json`. No secrets are in it. */
@@ -17,6 +19,17 @@ export interface ServiceRecord {
   /** It ran before us and answers no version: this is what it was taken for. */
   readonly adopted: boolean;
 }
+
+const schema = z.object({
+  // A number below 1 would name a process group, or every process there is.
+  pid: z.int().positive().nullable(),
+  identity: z.string().nullable(),
+  token: z.string(),
+  release: z.string(),
+  specDigest: z.string(),
+  startedAt: z.string(),
+  adopted: z.boolean(),
+});
 
 /** The variable that tells our processes from others. */
 export const tokenVariable = "OCTOLLM_SERVICE_TOKEN";
@@ -41,8 +54,7 @@ export function digestOf(spec: ServiceSpec, key: string): string {
 /** What we remember of this service; null when that is nothing, or was written by nobody of ours. */
 export function readRecord(spec: ServiceSpec): ServiceRecord | null {
   try {
-    const record = JSON.parse(readFileSync(fileOf(spec), "utf8")) as Partial<ServiceRecord> | null;
-    return typeof record?.token === "string" && typeof record.release === "string" ? (record as ServiceRecord) : null;
+    return schema.parse(JSON.parse(readFileSync(fileOf(spec), "utf8")));
   } catch {
     return null;
   }

@@ -6,6 +6,7 @@ import { ExitCode, NotImplementedError, OperatorError } from "../errors";
 import { omit } from "../property/omit";
 import { StateCodec } from "../state/codec";
 import { type PendingOperation, providerUrn, type ResourceState } from "../state/resource";
+import { faultOfCheckpoint } from "./checkpoint-shape";
 import { rfc3339Nano } from "./clock";
 import { keepAs, listIfThere, readIfThere, writeDurably } from "./files";
 import type { Location } from "./location";
@@ -51,8 +52,8 @@ const refusedResourceKeys: Record<string, string> = {
 };
 
 function refuseUnknownFeatures(checkpoint: Checkpoint): void {
-  const { version, features = [] } = checkpoint;
-  const unknown = features.filter((feature) => !knownFeatures.includes(feature));
+  const { version, features } = checkpoint;
+  const unknown = (features ?? []).filter((feature) => !knownFeatures.includes(feature));
   if (unknown.length > 0)
     throw new NotImplementedError(`the state feature${unknown.length > 1 ? "s" : ""} ${unknown.join(", ")}`);
   if (![0, 3, 4].includes(version)) throw new NotImplementedError(`states of version ${version}`);
@@ -77,10 +78,9 @@ export function parseCheckpoint(file: string, text: string): Checkpoint {
   } catch (error) {
     throw malformed(file, (error as Error).message);
   }
+  const fault = faultOfCheckpoint(parsed);
+  if (fault !== null) throw malformed(file, fault);
   const checkpoint = parsed as Checkpoint;
-  if (typeof checkpoint?.version !== "number" || typeof checkpoint.checkpoint !== "object") {
-    throw malformed(file, "it is not a checkpoint");
-  }
   refuseUnknownFeatures(checkpoint);
   verifyIntegrity(file, checkpoint.checkpoint?.latest?.resources ?? []);
   return checkpoint;
@@ -89,9 +89,7 @@ export function parseCheckpoint(file: string, text: string): Checkpoint {
 function verifyIntegrity(file: string, resources: Json[]): void {
   const seen = new Set<string>();
   for (const resource of resources) {
-    const urn = resource.urn;
-    if (typeof urn !== "string" || typeof resource.type !== "string")
-      throw malformed(file, "a resource has no URN or type");
+    const urn = resource.urn as string;
     const provider = typeof resource.provider === "string" ? [providerUrn(resource.provider)] : [];
     const parent = typeof resource.parent === "string" ? [resource.parent] : [];
     const missing = [...parent, ...provider, ...((resource.dependencies as string[]) ?? [])].find(

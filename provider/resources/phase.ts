@@ -3,6 +3,7 @@ import { settle } from "../../phases/settle";
 import { isBeyondStop, stopHere } from "../../phases/stop-after";
 import type { Properties } from "../codec";
 import { changesBetween } from "../diff";
+import type { CompletedAttempt } from "../session";
 import { type Call, PartialFailure, type ResourceHandler } from "./resource";
 
 /** What one phase does, given its slice of the plan. */
@@ -11,8 +12,8 @@ export interface PhaseWork {
   readonly name: string;
   /** @returns the outputs besides the inputs */
   run(attempt: Attempt, inputs: Properties, activity: Activity): Promise<Properties>;
-  /** Whether the attempt is complete with it. */
-  readonly isLast?: boolean;
+  /** Only of the phase with which an attempt is complete: its outputs when an earlier run came that far. */
+  recall?(completed: CompletedAttempt): Properties;
   /** Outputs of a run that failed half-way, if there is anything to tell; null when the resource stays as it was. */
   partialOutputs?(error: unknown): Properties | null;
 }
@@ -32,6 +33,8 @@ export function phaseHandler(work: PhaseWork): ResourceHandler {
 
 async function run(call: Call, work: PhaseWork, inputs: Properties): Promise<Properties> {
   const { session, log } = call;
+  // A run that was killed after its last phase and before its engine wrote that down: there is nothing left to do.
+  if (work.recall && session.completed?.number === Number(inputs.attempt)) return work.recall(session.completed);
   const attempt = session.attempt(Number(inputs.attempt));
   const progress = (line: string) => log.progress(line);
   if (isBeyondStop(attempt, work.name)) {
@@ -42,7 +45,7 @@ async function run(call: Call, work: PhaseWork, inputs: Properties): Promise<Pro
     session.signal.throwIfAborted();
     const activity = { signal: session.signal, progress };
     const outputs = await inLedger(attempt, work.name, () => work.run(attempt, inputs, activity).catch(throwReason));
-    if (work.isLast) session.close();
+    if (work.recall) session.close();
     return outputs;
   } catch (error) {
     session.close();

@@ -1,6 +1,7 @@
 import { backUp } from "../../phases/backup";
 import { complete } from "../../phases/complete";
 import { changeEnvironmentFile } from "../../phases/environment";
+import { mendIndexes } from "../../phases/indexes";
 import { migrate } from "../../phases/migrate";
 import { quiesce } from "../../phases/quiesce";
 import { resume } from "../../phases/resume";
@@ -26,7 +27,8 @@ export const backupWork: PhaseWork = {
 export const migrationWork: PhaseWork = {
   name: "SchemaMigration",
   run: async (attempt, inputs, activity) => {
-    return { done: describe(await migrate(attempt, inputs.revisions as RevisionStep[], activity)) };
+    const done = describe(await migrate(attempt, inputs.revisions as RevisionStep[], activity));
+    return { done: inputs.phase === "pre" ? [...done, ...(await mendIndexes(attempt, activity))] : done };
   },
   partialOutputs: (error) =>
     error instanceof RevisionError && error.results.length > 0 ? { done: describe(error.results) } : null,
@@ -66,7 +68,7 @@ export const verificationWork: PhaseWork = {
 
 export const completionWork: PhaseWork = {
   name: "Completion",
-  isLast: true,
+  recall: ({ backup }) => ({ backup }),
   run: async (attempt) => {
     await complete(attempt);
     return { backup: attempt.progress.backup?.path ?? null };

@@ -1,3 +1,5 @@
+import { join } from "node:path";
+
 import type { StopAfter } from "../../phases/attempt";
 import { describeRefusals, WorldFault } from "../../phases/faults";
 import {
@@ -10,7 +12,7 @@ import {
   plannedBy,
   type Request,
 } from "../../phases/preflight";
-import { readAddress, type Site } from "../../phases/site";
+import { readAddress, type Site, sitePath } from "../../phases/site";
 import { stopsIn } from "../../phases/stop-after";
 import { describeDrift } from "../../planner/drift";
 import { type Acceptances, closedGates } from "../../planner/gates";
@@ -20,7 +22,7 @@ import type { Refusal } from "../../planner/refusals";
 import { row, summarise } from "../../planner/summary";
 import { hasUnknown, type Properties } from "../codec";
 import { type Change, changesBetween } from "../diff";
-import type { Session } from "../session";
+import type { CompletedAttempt, Session } from "../session";
 import { type Application, type Call, type Checked, type Fault, type ResourceHandler, stackOf } from "./resource";
 
 /** Version of the outputs in the state, for later versions of this program. */
@@ -85,6 +87,7 @@ function acceptancesOf(inputs: Properties): Acceptances {
 async function check(call: Call, inputs: Properties, old: Properties | null): Promise<Checked & { look: Look | null }> {
   try {
     const now = await look(requestOf(inputs, call.session, old === null));
+    call.session.completed = completedOf(now, inputs.settings as Site);
     const pin = (old?.pin as DatabasePin | undefined) ?? pinOf(now.observation);
     const refusals = [
       ...judgePin(pin, now.observation),
@@ -96,6 +99,13 @@ async function check(call: Call, inputs: Properties, old: Properties | null): Pr
     if (!(error instanceof WorldFault)) throw error;
     return { inputs, faults: error.refusals.map(asFault), look: null };
   }
+}
+
+function completedOf({ observation }: Look, site: Site): CompletedAttempt | null {
+  const { lastSucceeded: last } = observation.ledger;
+  if (last === null) return null;
+  const backup = last.backupId === null ? null : join(sitePath(site, site.backup.folder), last.backupId);
+  return { number: last.attempt, backup };
 }
 
 /** An input, so that previews and `refresh` show by name and value what is to change, or was changed by somebody. */

@@ -41,13 +41,20 @@ const revisions: readonly InventedRevision[] = [
   { ...counting("ddd444", { up: "SELECT pg_sleep(0.2);", down: "SELECT pg_sleep(0.2);" }), phase: "post" },
 ];
 
-/** A moment: how an engine's line begins that says so, or what it says while it brings the old release back. */
-const moments = [
+/** When to kill: once an engine has said so, and up to `later` milliseconds after that. */
+interface Moment {
+  readonly name: string;
+  readonly says: RegExp;
+  readonly later: number;
+}
+
+const moments: readonly Moment[] = [
   ...["Preflight preflight", "Quiesce quiesce", "Backup backup", "SchemaMigration pre", "Environment environment"],
   ...["Command services-orchestrator", "Resume resume", "Verification verification", "SchemaMigration post"],
   ...["Completion completion"],
-].map((phase) => new RegExp(`${phase} updating`));
-const wayBack = /going back to OctoLLM/;
+].map((name) => ({ name, says: new RegExp(`${name} updating`), later: 400 }));
+/** With a new release that crashes, the old one is brought back while Resume is under way. */
+const wayBack: Moment = { name: "the way back from a failure", says: /Resume resume updating/, later: 3_000 };
 
 /** What was killed how often, for the report of a soak. */
 const tally = new Map<string, number>();
@@ -60,13 +67,15 @@ async function invent(scenario: Scenario): Promise<void> {
 }
 
 /** An up that is killed at a moment and a bit; one that ends before that is left to end. */
-async function killed(scenario: Scenario, chance: Chance, moment: RegExp): Promise<string> {
-  const [manner, later] = [chance.pick([whole, alone] as const), chance.below(400)];
+async function killed(scenario: Scenario, chance: Chance, { name, says, later }: Moment): Promise<string> {
+  const [manner, wait] = [chance.pick([whole, alone] as const), chance.below(later)];
   const run = scenario.start(["up", "--yes", "--skip-preview"]);
-  if (!(await run.says(moment))) return `${moment.source}: the run had ended`;
-  await sleep(later);
+  const isThere = await run.says(says);
+  await sleep(isThere ? wait : 0);
+  const what = run.child.exitCode === null ? `${name}, ${manner}` : `${name}: the run had ended`;
+  tally.set(what, (tally.get(what) ?? 0) + 1);
   await kill(scenario, run, manner);
-  return `${moment.source} and ${later} ms, ${manner}`;
+  return `${what}, after ${wait} ms`;
 }
 
 /** Nothing was done twice: what stands in rows, counters, `.env` and ledger agrees. */
@@ -105,9 +114,7 @@ async function reach(scenario: Scenario, chance: Chance, version: string, log: s
   for (let times = 1 + chance.below(3); times > 0; times--) {
     const isCrashing = version !== "0.1.0" && chance.below(3) === 0;
     scenario.behave({ "0.3.0": isCrashing ? "crash" : "stub" });
-    const what = await killed(scenario, chance, isCrashing ? wayBack : chance.pick(moments));
-    log.push(what);
-    tally.set(what.replace(/ and \d+ ms/, ""), (tally.get(what.replace(/ and \d+ ms/, "")) ?? 0) + 1);
+    log.push(await killed(scenario, chance, isCrashing ? wayBack : chance.pick(moments)));
     await scenario.must(["status"]);
   }
   scenario.behave({ "0.3.0": "stub" });

@@ -56,6 +56,9 @@ function comparable(world: World, { databaseUrl, port }: Scenario): World {
 
 let end: Promise<World> | undefined;
 
+/** Where there is no time. */
+const skip: ReturnType<typeof together> = (name) => void it.skip(name);
+
 for (const engine of engines)
   describe(`an up that is killed (${engine})`, () => {
     const story = together();
@@ -127,6 +130,31 @@ for (const engine of engines)
           await scenario.must(["preview", "--expect-no-changes"]);
         }),
       );
+
+    (soak ? story : skip)(
+      "twenty at once from two checkouts: one works, and each other one says who does, since when",
+      () =>
+        inScenario({ engine, settings: { version: "1.0.0", acceptBreaking: "1.0.0" } }, async (scenario) => {
+          end ??= undisturbed();
+          await end;
+          const other = scenario.checkout();
+          const outcomes = await Promise.all(
+            Array.from({ length: 20 }, (_, index) =>
+              (index % 2 === 0 ? scenario : other).octollm(["up", "--yes", "--skip-preview"]),
+            ),
+          );
+          const works = outcomes.filter(({ code }) => code === 0);
+          assert.equal(works.length, 1, works.map(({ output }) => output).join("\n"));
+          for (const { code, output } of outcomes)
+            if (code !== 0)
+              assertSays(
+                unwrapped(output),
+                /(?:created by \S+@\S+ \(pid \d+\) at|Held by session '.*' from .*, since) \d{4}-/,
+              );
+          assert.deepEqual(comparable(await scenario.world(), scenario), await end);
+          assert.equal((await scenario.attempts()).length, 2);
+        }),
+    );
 
     story("a lock whose process has ended, and was collected by nobody, is removed like any other dead one", () =>
       inScenario({ engine, settings: { version: "0.2.0" } }, async (scenario) => {

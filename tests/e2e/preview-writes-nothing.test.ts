@@ -7,6 +7,7 @@ import { pauseAutovacuum } from "../support/postgres";
 import { engines } from "./support/engines";
 import { processesIn } from "./support/processes";
 import { Scenario } from "./support/scenario";
+import { assertSays, unwrapped } from "./support/story";
 
 /** What the server would hand out next, and where every relation lies. */
 const facts = `
@@ -78,16 +79,40 @@ for (const engine of engines)
       );
     }
 
+    async function writesNothing(look: () => Promise<string>): Promise<string> {
+      const before = await fingerprint();
+      const said = await look();
+      assert.deepEqual(await fingerprint(), before);
+      return unwrapped(said);
+    }
+
     for (const flags of [[], ["--diff"], ["--json"]])
-      it(["preview", ...flags].join(" "), async () => {
-        const before = await fingerprint();
-        await scenario.must(["preview", ...flags]);
-        assert.deepEqual(await fingerprint(), before);
+      it(["preview", ...flags, "with a closed gate"].join(" "), async () => {
+        const said = await writesNothing(() => scenario.must(["preview", ...flags]));
+        assertSays(said, "octollm:acceptBreaking");
       });
 
     it("status", async () => {
-      const before = await fingerprint();
-      await scenario.must(["status"]);
-      assert.deepEqual(await fingerprint(), before);
+      await writesNothing(() => scenario.must(["status"]));
+    });
+
+    it("a preview that is refused", async () => {
+      scenario.set({ version: "9.9.9" });
+      assertSays(await writesNothing(() => scenario.mustFail(["preview"])), "9.9.9");
+    });
+
+    it("preview and status after an attempt that failed", async () => {
+      scenario.set({ version: "1.0.0", acceptBreaking: "1.0.0" });
+      scenario.behave({ "1.0.0": "crash" });
+      await scenario.upFails();
+      assertSays(await writesNothing(() => scenario.must(["preview"])), "attempt 3");
+      assertSays(await writesNothing(() => scenario.must(["status"])), "failed in Resume");
+    });
+
+    it("the preview of a way down", async () => {
+      scenario.behave({});
+      await scenario.up();
+      scenario.set({ version: "0.1.0" });
+      assertSays(await writesNothing(() => scenario.must(["preview", "--diff"])), "1.0.0 -> 0.1.0");
     });
   });

@@ -176,6 +176,16 @@ const migrations: readonly [string, Break, string | RegExp][] = [
     `${brin}:11: CONCURRENTLY cannot run in a transaction: say 'transaction: none'`,
   ],
   [
+    "a statement that a kill would have done twice",
+    replace(
+      brin,
+      "ON task_history USING brin (created_at);",
+      "ON task_history USING brin (created_at);\nUPDATE tasks SET priority = 1;",
+    ),
+    `${brin}:13: without a transaction an up that is killed here would do this again: only CREATE, DROP and REINDEX INDEX ` +
+      "CONCURRENTLY, VACUUM and ANALYZE may stand in 'transaction: none'",
+  ],
+  [
     "a fork",
     (copy) => copy.addRevision("1.0.0/migrations/ffff00_fork.sql", "ffff00", "abc123"),
     "1.0.0/migrations/ffff00_fork.sql:2: revision 'ffff00' does not follow the chain: down_revision is 'abc123'",

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 
 import { parse, stringify } from "yaml";
 
@@ -46,6 +46,8 @@ export class Scenario {
   /** Who runs a command unless the call says otherwise. */
   readonly engine: Engine;
   readonly #checkouts: string[] = [];
+  #tools = "";
+  #wrapper: readonly string[] = [];
 
   private constructor({ folder, databaseUrl, port }: Copy, engine: Engine) {
     this.folder = folder;
@@ -72,10 +74,25 @@ export class Scenario {
 
   /** Starts a command without waiting for it. */
   start(argv: readonly string[], engine = this.engine): Running {
-    return new Running(process.execPath, [join("bin", "octollm"), ...argv, "--engine", engine], {
+    const [program = "", ...before] = [...this.#wrapper, process.execPath];
+    const env = projectEnvironment(this.folder, engine);
+    return new Running(program, [...before, join("bin", "octollm"), ...argv, "--engine", engine], {
       cwd: this.folder,
-      env: projectEnvironment(this.folder, engine),
+      env: { ...env, PATH: [this.#tools, env.PATH].filter(Boolean).join(delimiter) },
     });
+  }
+
+  /** Programs that are found before those of the system, from now on: shell scripts by their names. */
+  installTools(scripts: Readonly<Record<string, string>>): void {
+    this.#tools = join(this.folder, "tools");
+    mkdirSync(this.#tools, { recursive: true });
+    for (const [name, script] of Object.entries(scripts))
+      writeFileSync(join(this.#tools, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  }
+
+  /** A command line that every later command is given to; empty for none. */
+  wrap(wrapper: readonly string[]): void {
+    this.#wrapper = wrapper;
   }
 
   /** Runs `octollm` as its user would. */
