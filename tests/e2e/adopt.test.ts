@@ -1,8 +1,13 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 
+import type { Scenario } from "./support/scenario";
 import { assertSays, inScenario, unwrapped } from "./support/story";
+import { serviceScript } from "./support/template";
+import { servedOn } from "./support/world";
 
 describe("adopting an OctoLLM whose database was never stamped", function () {
   this.timeout(120_000);
@@ -18,6 +23,7 @@ describe("adopting an OctoLLM whose database was never stamped", function () {
         "--service",
         `orchestrator=${scenario.port}`,
       ];
+      await serveWithoutStamp(scenario);
       const stackFile = join(scenario.folder, "Pulumi.dev.yaml");
       await scenario.query("DROP TABLE alembic_version");
       assertSays(
@@ -45,3 +51,17 @@ describe("adopting an OctoLLM whose database was never stamped", function () {
       );
     }));
 });
+
+/** The small OctoLLM refuses a database without a stamp; there are programs that do not look. */
+async function serveWithoutStamp(scenario: Scenario): Promise<void> {
+  await scenario.stopByHand();
+  scenario.behave({ "0.1.0": "stub" });
+  const child = spawn(process.execPath, [serviceScript, "--release", "0.1.0"], {
+    cwd: scenario.installation,
+    env: { ...process.env, PORT: String(scenario.port) },
+    detached: true,
+    stdio: "ignore",
+  });
+  child.unref();
+  while ((await servedOn(scenario.port)) === null) await sleep(50);
+}
