@@ -5,7 +5,8 @@ import { openSecrets, type Secrets } from "../config/secrets";
 import { ExitCode, NotImplementedError, OperatorError } from "../errors";
 import { omit } from "../property/omit";
 import { StateCodec } from "../state/codec";
-import { type PendingOperation, providerUrn, type ResourceState } from "../state/resource";
+import type { PendingOperation, ResourceState } from "../state/resource";
+import { faultOf } from "./checkpoint-faults";
 import { rfc3339Nano } from "./clock";
 import { keepAs, listIfThere, readIfThere, writeDurably } from "./files";
 import type { Location } from "./location";
@@ -77,29 +78,11 @@ export function parseCheckpoint(file: string, text: string): Checkpoint {
   } catch (error) {
     throw malformed(file, (error as Error).message);
   }
+  const fault = faultOf(parsed);
+  if (fault) throw malformed(file, fault);
   const checkpoint = parsed as Checkpoint;
-  if (typeof checkpoint?.version !== "number" || typeof checkpoint.checkpoint !== "object") {
-    throw malformed(file, "it is not a checkpoint");
-  }
   refuseUnknownFeatures(checkpoint);
-  verifyIntegrity(file, checkpoint.checkpoint?.latest?.resources ?? []);
   return checkpoint;
-}
-
-function verifyIntegrity(file: string, resources: Json[]): void {
-  const seen = new Set<string>();
-  for (const resource of resources) {
-    const urn = resource.urn;
-    if (typeof urn !== "string" || typeof resource.type !== "string")
-      throw malformed(file, "a resource has no URN or type");
-    const provider = typeof resource.provider === "string" ? [providerUrn(resource.provider)] : [];
-    const parent = typeof resource.parent === "string" ? [resource.parent] : [];
-    const missing = [...parent, ...provider, ...((resource.dependencies as string[]) ?? [])].find(
-      (name) => !seen.has(name),
-    );
-    if (missing) throw malformed(file, `${urn} refers to ${missing}, which is not there before it`);
-    seen.add(urn);
-  }
 }
 
 /** Names of the stacks in the state folder. */
