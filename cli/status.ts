@@ -29,7 +29,7 @@ async function status(name: string | undefined): Promise<void> {
   const site = siteOf(settings);
   const { resources } = await backend.loadState(stack);
   const emptyStack = !resources.some((resource) => resource.type === "upgrade:index:Preflight");
-  const found = await look({ site, version: settings.version, emptyStack, databaseUrl: settings.databaseUrl });
+  const found = await look({ ...settings, site, emptyStack });
   print(`${pc.bold("stack")}      ${stack}, wants OctoLLM ${settings.version}`);
   for (const line of describeInstallation(found)) print(line);
   print(await describeBackups(site));

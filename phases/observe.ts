@@ -1,11 +1,13 @@
 import { headIndex } from "../planner/chain";
 import type { OpenAttempt, World } from "../planner/world";
-import { type DatabaseAddress, withClient } from "../postgres/connection";
-import { type DatabaseFacts, readDatabaseFacts } from "../postgres/facts";
-import { type Ledger, nextAttempt, readLedger } from "../postgres/ledger";
+import type { DatabaseAddress } from "../postgres/connection";
+import type { DatabaseFacts } from "../postgres/facts";
+import { type Ledger, nextAttempt } from "../postgres/ledger";
 import type { Catalogue } from "../releases/release";
 import { processRuntime } from "../runtimes/process";
 import type { ServiceState } from "../runtimes/runtime";
+import { nextAttemptWithoutLedger } from "./attempt-number";
+import { lookAtDatabase, readRestoreWorld } from "./restore-facts";
 import { readEnvironment, serviceSpecs, type Site } from "./site";
 
 /** What Preflight saw: the planner's world, and the facts behind it. */
@@ -16,30 +18,35 @@ export interface Observation {
   readonly services: readonly { readonly name: string; readonly state: ServiceState }[];
 }
 
+export interface ObserveOptions {
+  readonly address: DatabaseAddress;
+  readonly catalogue: Catalogue;
+  /** The release that is wanted, to tell which services are as they should be. */
+  readonly version: string;
+  /** Whether a backup is to be restored: then a database that cannot be read is no fault. */
+  readonly mayBeDamaged?: boolean;
+}
+
 /**
  * Looks at an installation and touches nothing: READ ONLY sessions, no lock, no file, no process.
  *
- * @param version - the release that is wanted, to tell which services are as they should be
  * @throws DatabaseFault when the database does not answer, and what reading `.env` throws
  */
 export async function observe(
   site: Site,
-  { address, catalogue, version }: { address: DatabaseAddress; catalogue: Catalogue; version: string },
+  { address, catalogue, version, mayBeDamaged = false }: ObserveOptions,
 ): Promise<Observation> {
   const { file } = await readEnvironment(site);
   const services = await inspectServices(site, version);
   const budgetMs = site.preview.budget * 1000;
-  const options = { name: "preview", readOnly: true, connectTimeoutMs: budgetMs };
-  const { database, ledger } = await withClient(address, options, async (client) => {
-    await client.query(`SET statement_timeout = ${budgetMs}`);
-    return { database: await readDatabaseFacts(client), ledger: await readLedger(client) };
-  });
+  const look = await lookAtDatabase(address, { budgetMs, mayBeDamaged });
+  const { database, ledger, damage } = look;
   const world: World = {
     database: database.database,
     release: findRunningRelease({ services, database, ledger, catalogue }),
     revisions: database.revisions,
     openAttempt: unfinishedAttempt(ledger),
-    nextAttempt: nextAttempt(ledger),
+    nextAttempt: damage === null ? nextAttempt(ledger) : await nextAttemptWithoutLedger(site),
     services: services.map(({ name, state }) => ({
       name,
       running: state.running,
@@ -48,6 +55,7 @@ export async function observe(
     })),
     environment: file,
     applied: ledger.appliedRevisions,
+    restore: await readRestoreWorld(site, look, version),
   };
   return { world, database, ledger, services };
 }
@@ -74,6 +82,9 @@ interface Evidence extends Omit<Observation, "world"> {
  * an upgrade by hand is seen; during an unfinished attempt, and with everything stopped, the ledger tells.
  */
 function findRunningRelease({ services, database, ledger, catalogue }: Evidence): string | null {
+  const { lastAttempt } = ledger;
+  // A restore that did not reach its end has put the database of its release in place.
+  if (lastAttempt && unfinishedAttempt(ledger) && lastAttempt.restoredBackup !== null) return lastAttempt.toVersion;
   const recorded = ledger.lastSucceeded?.toVersion ?? null;
   if (unfinishedAttempt(ledger) && recorded !== null) return recorded;
   const said = new Set(services.map(({ state }) => (state.running ? state.release : null)));

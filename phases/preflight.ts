@@ -5,13 +5,15 @@ import { closedGates } from "../planner/gates";
 import { makePlan, type Outcome } from "../planner/make-plan";
 import type { Plan } from "../planner/plan";
 import type { Refusal } from "../planner/refusals";
-import type { DatabaseAddress } from "../postgres/connection";
-import { ensureLedger, openAttempt } from "../postgres/ledger";
+import type { Client, DatabaseAddress } from "../postgres/connection";
+import { ensureLedger, type NewAttempt, openAttempt } from "../postgres/ledger";
 import { loadCatalogue } from "../releases/catalogue";
 import type { Catalogue } from "../releases/release";
 import { programVersion } from "../version";
-import { type Attempt, noProgress, PhaseError, withLedger } from "./attempt";
+import { type Attempt, type AttemptProgress, noProgress, PhaseError, withLedger } from "./attempt";
+import { keepAttemptNumber } from "./attempt-number";
 import { type Observation, observe } from "./observe";
+import { verifyBeforeRestore } from "./restore";
 import { catalogueFolder, goalOf, logOffsets, readAddress, type Site } from "./site";
 
 /** Which database a stack belongs to; a null identifier is one that the role may not read. */
@@ -24,6 +26,8 @@ export interface DatabasePin {
 export interface Request {
   readonly site: Site;
   readonly version: string;
+  /** The backup that is to be restored; empty for none. */
+  readonly restoreFrom: string;
   /** Whether the stack has no state yet. */
   readonly emptyStack: boolean;
   /** Secret; empty when `.env` says where the database is. */
@@ -39,11 +43,11 @@ export interface Look {
 }
 
 /** Looks at the installation and plans; touches nothing. */
-export async function look({ site, version, emptyStack, databaseUrl }: Request): Promise<Look> {
+export async function look({ site, version, restoreFrom, emptyStack, databaseUrl }: Request): Promise<Look> {
   const catalogue = await loadCatalogue(catalogueFolder(site));
   const address = await readAddress(site, databaseUrl);
-  const observation = await observe(site, { address, catalogue, version });
-  const outcome = makePlan(observation.world, goalOf(site, version, emptyStack), catalogue);
+  const observation = await observe(site, { address, catalogue, version, mayBeDamaged: restoreFrom !== "" });
+  const outcome = makePlan(observation.world, goalOf(site, version, emptyStack, restoreFrom), catalogue);
   return { address, catalogue, observation, outcome };
 }
 
@@ -100,22 +104,32 @@ export async function begin(
     throw new PhaseError(
       `The upgrade was not started, nothing was touched. Still to be accepted:\n${describeRefusals(gates)}`,
     );
+  await verifyBeforeRestore(request.site, plan.restore);
   const { address, catalogue } = seen;
-  const number = await withLedger({ address }, async (client) => {
-    await ensureLedger(client);
-    return openAttempt(client, {
-      stack,
-      host: hostname(),
-      pid: process.pid,
-      programVersion,
-      planId: plan.id,
-      reviewedPlan: accepted.reviewedPlan || null,
-      fromVersion: plan.from,
-      toVersion: plan.to,
-      direction: plan.direction,
-      expected: plan.attempt,
-    });
-  });
-  const progress = { ...noProgress(), logOffsets: await logOffsets(request.site, plan.from) };
-  return { attempt: { number, plan, site: request.site, address, catalogue, progress }, seen };
+  const opened: NewAttempt = {
+    stack,
+    host: hostname(),
+    pid: process.pid,
+    programVersion,
+    planId: plan.id,
+    reviewedPlan: accepted.reviewedPlan || null,
+    fromVersion: plan.from,
+    toVersion: plan.to,
+    direction: plan.direction,
+    expected: plan.attempt,
+    ...(plan.restore.way === "done"
+      ? { restored: { backup: plan.restore.backup ?? "", wish: plan.restore.wish } }
+      : {}),
+  };
+  const isDamaged = seen.observation.world.restore.damage !== null;
+  if (!isDamaged) await withLedger({ address }, (client) => enterAttempt(client, opened));
+  await keepAttemptNumber(request.site, plan.attempt);
+  const logs = await logOffsets(request.site, plan.from);
+  const progress: AttemptProgress = { ...noProgress(), logOffsets: logs, ledger: isDamaged ? "none" : "there" };
+  return { attempt: { number: plan.attempt, plan, opened, site: request.site, address, catalogue, progress }, seen };
+}
+
+async function enterAttempt(client: Client, opened: NewAttempt): Promise<void> {
+  await ensureLedger(client);
+  await openAttempt(client, opened);
 }

@@ -31,6 +31,7 @@ export async function settle(attempt: Attempt, failure: string, activity: Activi
 async function undo(attempt: Attempt, activity: Activity): Promise<string> {
   const { plan, site, progress } = attempt;
   if (!progress.touched) return "Nothing was touched.";
+  if (progress.restored) return `Nothing was undone: backup ${plan.restore.backup ?? ""} is in the database's place.`;
   if (site.onFailure === "leave") return "Nothing was undone, as onFailure says.";
   try {
     const way = await planBack(attempt);

@@ -12,6 +12,7 @@ export function summarise(plan: Plan): string[] {
     ...plan.breaks.map((text): [string, string] => ["breaks", text]),
     ["stops", stops.services.length > 0 ? `${stops.services.join(", ")} (for ${causes(plan)})` : "nothing"],
     ["backup", plan.backup.required ? "database, .env and configuration, before anything changes" : "none is needed"],
+    ...(plan.restore.backup === null ? [] : [["restores", plan.restore.lines.join("; ")] as [string, string]]),
     ["revisions", steps.length > 0 ? steps.map(describeStep).join(", ") : "none"],
     ["env", environment.lines.length > 0 ? `${environment.lines.length} lines of ${environment.file}` : "unchanged"],
     ["deploys", plan.deploy.services.join(", ")],

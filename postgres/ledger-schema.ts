@@ -71,8 +71,17 @@ CREATE INDEX events_attempt ON ${ledgerSchema}.events (attempt);
 INSERT INTO ${ledgerSchema}.ledger (version) VALUES (1);
 `;
 
+const second = `
+ALTER TABLE ${ledgerSchema}.attempts DROP CONSTRAINT attempts_direction_check;
+ALTER TABLE ${ledgerSchema}.attempts
+  ADD CONSTRAINT attempts_direction_check CHECK (direction IN ('adopt', 'up', 'down', 'none', 'restore')),
+  ADD COLUMN restore_wish text,
+  ADD COLUMN restored_backup text;
+INSERT INTO ${ledgerSchema}.ledger (version) VALUES (2);
+`;
+
 /** SQL that takes the ledger from version n to n + 1, at index n. Never edit one that was released: append. */
-export const ledgerMigrations: readonly string[] = [first];
+export const ledgerMigrations: readonly string[] = [first, second];
 
 /** The version that this program reads and writes. */
 export const ledgerVersion = ledgerMigrations.length;

@@ -3,7 +3,8 @@ import { hostname } from "node:os";
 import type { Attempt } from "../phases/attempt";
 import { PhaseError } from "../phases/attempt";
 import type { DatabaseAddress } from "../postgres/connection";
-import { acquireUpgradeLock, type UpgradeLock } from "../postgres/lock";
+import { isDamage } from "../postgres/damage";
+import { acquireServerLock, acquireUpgradeLock, type LockHolder, type UpgradeLock } from "../postgres/lock";
 
 /**
  * What one provider process holds: the upgrade lock from the first mutating call to its end, and the attempt that
@@ -13,6 +14,8 @@ import { acquireUpgradeLock, type UpgradeLock } from "../postgres/lock";
 export class Session {
   readonly #cancel = new AbortController();
   #lock: UpgradeLock | null = null;
+  #isServerLock = false;
+  #locked: { readonly address: DatabaseAddress; readonly holder: LockHolder } | null = null;
   #attempt: Attempt | null = null;
   /** Secret: the URL of the setting `databaseUrl`, empty when `.env` has it. */
   databaseUrl = "";
@@ -39,9 +42,38 @@ export class Session {
     return this.#lock?.lost ?? new AbortController().signal;
   }
 
-  /** Takes the lock unless this process holds it already. */
-  async lock(address: DatabaseAddress, stack: string): Promise<void> {
-    this.#lock ??= await acquireUpgradeLock(address, { holder: { stack, host: hostname(), pid: process.pid } });
+  /**
+   * Takes the lock unless this process holds it already.
+   *
+   * @param mayBeDamaged - whether a backup is to be restored: then the server's lock does for a database that cannot be read
+   */
+  async lock(address: DatabaseAddress, stack: string, mayBeDamaged = false): Promise<void> {
+    if (this.#lock) return;
+    const holder = { stack, host: hostname(), pid: process.pid };
+    this.#locked = { address, holder };
+    try {
+      this.#lock = await acquireUpgradeLock(address, { holder });
+    } catch (error) {
+      if (!mayBeDamaged || !isDamage(error)) throw error;
+      this.#lock = await acquireServerLock(address, { holder });
+      this.#isServerLock = true;
+    }
+  }
+
+  /** Runs work during which no session may be on the database: the server's lock stands in for the database's own. */
+  async withoutLock<T>(work: () => Promise<T>): Promise<T> {
+    const own = this.#lock;
+    if (!own || !this.#locked) throw new PhaseError("The upgrade lock is not held.");
+    const { address, holder } = this.#locked;
+    const server = this.#isServerLock ? own : await acquireServerLock(address, { holder });
+    if (server !== own) await own.release();
+    try {
+      return await work();
+    } finally {
+      this.#lock = await acquireUpgradeLock(address, { holder }).catch(instead(server));
+      this.#isServerLock = this.#lock === server;
+      if (!this.#isServerLock) await server.release();
+    }
   }
 
   open(attempt: Attempt): void {
@@ -70,4 +102,12 @@ export class Session {
     await this.#lock?.release();
     this.#lock = null;
   }
+}
+
+/** A database that cannot be read yet has no lock to give. */
+function instead(server: UpgradeLock): (error: unknown) => UpgradeLock {
+  return (error) => {
+    if (!isDamage(error)) throw error;
+    return server;
+  };
 }

@@ -1,4 +1,5 @@
-import { type Activity, type Attempt, inLedger } from "../../phases/attempt";
+import { type Attempt, inLedger } from "../../phases/attempt";
+import type { RestoreActivity } from "../../phases/restore";
 import { settle } from "../../phases/settle";
 import type { Properties } from "../codec";
 import { changesBetween } from "../diff";
@@ -9,7 +10,7 @@ export interface PhaseWork {
   /** Name in the ledger and in messages. */
   readonly name: string;
   /** @returns the outputs besides the inputs */
-  run(attempt: Attempt, inputs: Properties, activity: Activity): Promise<Properties>;
+  run(attempt: Attempt, inputs: Properties, activity: RestoreActivity): Promise<Properties>;
   /** Outputs of a run that failed half-way, if there is anything to tell; null when the resource stays as it was. */
   partialOutputs?(error: unknown): Properties | null;
 }
@@ -33,7 +34,8 @@ async function run(call: Call, work: PhaseWork, inputs: Properties): Promise<Pro
   const progress = (line: string) => log.progress(line);
   try {
     session.signal.throwIfAborted();
-    const activity = { signal: session.signal, progress };
+    const withoutLock = <T>(held: () => Promise<T>) => session.withoutLock(held);
+    const activity = { signal: session.signal, progress, withoutLock };
     return await inLedger(attempt, work.name, () => work.run(attempt, inputs, activity).catch(throwReason));
   } catch (error) {
     session.close();

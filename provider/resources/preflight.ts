@@ -21,8 +21,8 @@ import { type Application, type Call, type Checked, type ResourceHandler, stackO
 /** Version of the outputs in the state, for later versions of this program. */
 const schemaVersion = 1;
 
-/** Inputs that let something pass and never make a change. */
-const gateKeys = ["acceptBreaking", "reviewedPlan", "acceptLoss"];
+/** Inputs that let something pass, or that the plan answers for: of themselves they never make a change. */
+const gateKeys = ["acceptBreaking", "reviewedPlan", "acceptLoss", "restoreFrom"];
 
 /** The only resource that looks at the world to plan; its outputs hold the plan that all others follow. */
 export function preflightHandler(): ResourceHandler {
@@ -53,7 +53,8 @@ export function preflightHandler(): ResourceHandler {
 }
 
 function requestOf(inputs: Properties, { databaseUrl }: Session, emptyStack: boolean): Request {
-  return { site: inputs.settings as Site, version: String(inputs.version), emptyStack, databaseUrl };
+  const restoreFrom = typeof inputs.restoreFrom === "string" ? inputs.restoreFrom : "";
+  return { site: inputs.settings as Site, version: String(inputs.version), restoreFrom, emptyStack, databaseUrl };
 }
 
 function acceptancesOf(inputs: Properties): Acceptances {
@@ -104,7 +105,8 @@ function preview({ log }: Call, inputs: Properties, now: Look): Properties {
 async function start(call: Call, { inputs, old }: Application): Promise<Properties> {
   const { session } = call;
   const request = requestOf(inputs, session, old === null);
-  await session.lock(await readAddress(request.site, request.databaseUrl), stackOf(call));
+  const address = await readAddress(request.site, request.databaseUrl);
+  await session.lock(address, stackOf(call), request.restoreFrom !== "");
   const { attempt, seen } = await begin(request, stackOf(call), acceptancesOf(inputs));
   session.open(attempt);
   return outputs(inputs, attempt.plan, seen);

@@ -50,6 +50,7 @@ describe("the program, against mocks of the engine", function () {
         "upgrade:index:Preflight preflight",
         "upgrade:index:Quiesce quiesce",
         "upgrade:index:Backup backup",
+        "upgrade:index:Restore restore",
         "upgrade:index:SchemaMigration pre",
         "upgrade:index:Environment environment",
         "upgrade:index:LocalDeployment services",

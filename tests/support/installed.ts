@@ -62,7 +62,15 @@ export class Installed {
 
   /** Preflight's inputs, as the program declares them. */
   inputs(version: string, gates: Properties = {}): Properties {
-    return { version, acceptBreaking: "", reviewedPlan: "", acceptLoss: "", settings: this.site, ...gates };
+    return {
+      version,
+      restoreFrom: "",
+      acceptBreaking: "",
+      reviewedPlan: "",
+      acceptLoss: "",
+      settings: this.site,
+      ...gates,
+    };
   }
 
   /** Runs every phase with its slice of the plan, as the program declares them, with the service's command between. */
@@ -77,6 +85,7 @@ export class Installed {
     };
     await run("Quiesce", "quiesce", plan.stops);
     await run("Backup", "backup", plan.backup);
+    await run("Restore", "restore", plan.restore);
     await run("SchemaMigration", "pre", { phase: "pre", revisions: revisions.pre });
     await run("Environment", "environment", plan.environment);
     await this.service("start", to, attempt);

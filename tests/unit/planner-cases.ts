@@ -10,6 +10,7 @@ export function goal(version: string, changes: Partial<Goal> = {}): Goal {
   return {
     version,
     emptyStack: false,
+    restoreFrom: "",
     environmentFile: ".env",
     configFolder: "config",
     backupFolder: "backups",
@@ -30,6 +31,7 @@ export function world(release: string, revision: string, changes: Partial<World>
     services: [{ name: "orchestrator", current: true, running: true, release }],
     environment: DotenvFile.parse("CACHE_TTL=7200\n"),
     applied: [],
+    restore: { damage: null, backups: [], fulfilled: null, unfinished: null, noRename: null, databases: [] },
     ...changes,
   };
 }
