@@ -2,15 +2,14 @@ import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 
 import { type DatabaseAddress } from "../postgres/connection";
-import { createMarkedDatabase, dropDatabase, listRelatedDatabases, newMark } from "../postgres/databases";
+import { dropDatabase, listRelatedDatabases, newMark } from "../postgres/databases";
 import { readDatabaseRights } from "../postgres/databases";
 import { withMaintenance } from "../postgres/maintenance";
 import type { Invariant } from "../releases/release";
 import { isAlive } from "../runtimes/alive";
+import { loadBeside } from "./beside";
 import { type Cluster } from "./cluster";
-import { compareDatabase } from "./compare";
 import { BackupError } from "./errors";
-import { loadDump } from "./load";
 import type { Manifest } from "./manifest";
 
 export interface ProofOptions {
@@ -53,21 +52,19 @@ export async function proveByRestore(options: ProofOptions): Promise<void> {
         `The role '${address.user}' may not make the scratch database that backup.verify 'restore' needs. Allow it: ` +
           `ALTER ROLE "${address.user}" CREATEDB; or: octollm config set --path backup.verify checksums`,
       );
-    const settings = { ...dump.cluster.database, owner: address.user };
-    await createMarkedDatabase(client, { name: scratch, settings, mark: newMark("verify", id) });
-    try {
-      const target = { ...address, database: scratch };
-      await loadDump({ address: target, folder, manifest: dump, jobs, label: "verify", progress, signal });
-      progress("verify: comparing rows and objects");
-      const faults = await compareDatabase(target, { counts: dump.counts, schema: dump.schema, revision, invariants });
-      if (faults.length > 0)
-        throw new BackupError(
-          `Backup '${id}' was restored into a scratch database, and is not what was dumped:\n${faults.map((fault) => `  ${fault}`).join("\n")}`,
-          { faults },
-        );
-    } finally {
-      await dropDatabase(client, scratch);
-    }
+    await loadBeside(client, {
+      address: { ...address, database: scratch },
+      settings: { ...dump.cluster.database, owner: address.user },
+      mark: newMark("verify", { database: address.database, backup: id }),
+      folder,
+      manifest: dump,
+      expected: { counts: dump.counts, schema: dump.schema, revision, invariants },
+      jobs,
+      label: "verify",
+      progress,
+      signal,
+    });
+    await dropDatabase(client, scratch);
   });
 }
 

@@ -65,7 +65,13 @@ async function adopt(options: AdoptOptions): Promise<void> {
   refuseIfConfigured(backend, options.stack);
   // The same look as Preflight's: what it would refuse is refused before a stack is made.
   const parsed = parseSettings(asText(settings));
-  const found = await look({ site: siteOf(parsed), version: parsed.version, restoreFrom: "", emptyStack: true, databaseUrl: "" });
+  const found = await look({
+    site: siteOf(parsed),
+    version: parsed.version,
+    restoreFrom: "",
+    emptyStack: true,
+    databaseUrl: "",
+  });
   if (found.outcome.kind === "refused")
     throw new Error(
       `Nothing was written. To be adopted, the installation must first be put right:\n` +

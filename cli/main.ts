@@ -2,6 +2,7 @@ import { Command, CommanderError } from "commander";
 
 import { programVersion } from "../version";
 import { adoptCommand } from "./adopt";
+import { backupsCommand } from "./backups";
 import { note } from "./output";
 import { engineWords, passThrough } from "./pass-through";
 import { serviceCommand } from "./service";
@@ -37,8 +38,9 @@ async function main(argv: readonly string[]): Promise<number> {
     .addHelpText("after", engineHelp)
     .addCommand(adoptCommand())
     .addCommand(statusCommand())
+    .addCommand(backupsCommand())
     .addCommand(serviceCommand(), { hidden: true });
-  for (const command of [program, ...program.commands]) command.exitOverride();
+  for (const command of [program, ...program.commands.flatMap((one) => [one, ...one.commands])]) command.exitOverride();
   await program.parseAsync(rest, { from: "user" });
   return 0;
 }

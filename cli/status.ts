@@ -5,10 +5,9 @@ import { listBackups } from "../backup/list";
 import { type Look, look } from "../phases/preflight";
 import { type Site, sitePath } from "../phases/site";
 import { closedGates } from "../planner/gates";
-import { type Settings, siteOf } from "../settings";
+import type { Settings } from "../settings";
 import { print } from "./output";
-import { providePassphrase } from "./passphrase";
-import { openProject, projectFolder, stackSettings } from "./project";
+import { openStack } from "./stack";
 
 /** `octollm status`: what runs, where the database stands, the last backup, what is unfinished, and what to type next. */
 export function statusCommand(): Command {
@@ -19,14 +18,7 @@ export function statusCommand(): Command {
 }
 
 async function status(name: string | undefined): Promise<void> {
-  const project = projectFolder();
-  providePassphrase(project, false);
-  // Paths of the settings are relative to the project.
-  process.chdir(project);
-  const backend = openProject();
-  const stack = backend.requireStack(name);
-  const settings = await stackSettings(backend, stack);
-  const site = siteOf(settings);
+  const { backend, stack, settings, site } = await openStack(name);
   const { resources } = await backend.loadState(stack);
   const emptyStack = !resources.some((resource) => resource.type === "upgrade:index:Preflight");
   const found = await look({ ...settings, site, emptyStack });

@@ -102,16 +102,22 @@ async function describeBackup(listed: ListedBackup, around: Surroundings): Promi
           () => null,
         )
       : null;
-  return { ...facts, environment, fault: await findFault(path, manifest, around) };
+  return { ...facts, environment, fault: await findFault(path, manifest, around.site, around.look) };
 }
 
-/** What can be told against a backup without reading it whole; `up` verifies it before it touches anything. */
-async function findFault(path: string, manifest: Manifest, { site, look }: Surroundings): Promise<string | null> {
-  const { database, systemIdentifier } = manifest.installation;
-  const here = look.database;
-  if (systemIdentifier !== null && here.systemIdentifier !== null && systemIdentifier !== here.systemIdentifier)
-    return `it is of another installation: its database server was ${systemIdentifier}, this one is ${here.systemIdentifier}`;
-  if (database !== here.database) return `it is of another installation: its database was '${database}'`;
+/**
+ * What can be told against a backup without reading it whole; `up` verifies it before it touches anything.
+ *
+ * @param look - null when the server does not answer: then nobody can tell whether it is this installation's
+ */
+export async function findFault(
+  path: string,
+  manifest: Manifest,
+  site: Pick<Site, "backup">,
+  look: DatabaseLook | null,
+): Promise<string | null> {
+  const foreign = look && judgeOrigin(manifest, look.database);
+  if (foreign) return foreign;
   for (const file of manifest.files) {
     const bytes = await stat(join(path, file.path)).then(
       (found) => found.size,
@@ -120,9 +126,15 @@ async function findFault(path: string, manifest: Manifest, { site, look }: Surro
     if (bytes === null) return `'${file.path}' is missing`;
     if (bytes !== file.bytes) return `'${file.path}' has ${bytes} bytes instead of ${file.bytes}`;
   }
-  if (manifest.encryption !== null)
-    return site.backup.identityFile === "" ? "it is encrypted, and backup.identityFile names no age identity" : null;
-  return judgeRoles(path, look);
+  if (manifest.encryption === null) return look && judgeRoles(path, look);
+  return site.backup.identityFile === "" ? "it is encrypted, and backup.identityFile names no age identity" : null;
+}
+
+function judgeOrigin({ installation }: Manifest, here: DatabaseFacts): string | null {
+  const { database, systemIdentifier } = installation;
+  if (systemIdentifier !== null && here.systemIdentifier !== null && systemIdentifier !== here.systemIdentifier)
+    return `it is of another installation: its database server was ${systemIdentifier}, this one is ${here.systemIdentifier}`;
+  return database === here.database ? null : `it is of another installation: its database was '${database}'`;
 }
 
 async function judgeRoles(path: string, { rights }: DatabaseLook): Promise<string | null> {

@@ -1,8 +1,8 @@
 import { join } from "node:path";
 
+import { loadBeside } from "../backup/beside";
 import { loadCluster } from "../backup/cluster";
-import { compareDatabase, loadSchema } from "../backup/compare";
-import { loadDump } from "../backup/load";
+import { compareDatabase, type Expected, loadSchema } from "../backup/compare";
 import type { Manifest } from "../backup/manifest";
 import { withOpenBackup } from "../backup/open";
 import { removeDeadPartials } from "../backup/partial";
@@ -13,8 +13,6 @@ import { findRelease } from "../planner/chain";
 import { type Client, withClient } from "../postgres/connection";
 import { type DatabaseSettings, readDatabaseSettings } from "../postgres/database-settings";
 import {
-  applyDatabaseSettings,
-  createMarkedDatabase,
   dropDatabase,
   isEmptyDatabase,
   listRelatedDatabases,
@@ -92,7 +90,7 @@ async function swapIn(attempt: Attempt, plan: RestorePlan, source: Source, activ
     const cluster = await loadCluster(source.folder);
     // The database as it is now is what the operator has settled on since; one that is lost is made as it was.
     const settings = (await readDatabaseSettings(client, address.database)) ?? cluster.database;
-    if (!(await isLoaded(client, attempt, incoming)))
+    if (!(await isLoaded(client, { address, incoming, progress: activity.progress })))
       await load(client, { attempt, settings, source, incoming }, activity);
     const history = there ? await withLedger(attempt, readHistory) : null;
     await withLedger({ address: { ...address, database: incoming } }, async (ledger) => {
@@ -112,10 +110,16 @@ async function swapIn(attempt: Attempt, plan: RestorePlan, source: Source, activ
  *
  * @throws PhaseError when there is a database of that name that this program has not made
  */
-async function isLoaded(client: Client, { address }: Attempt, incoming: string): Promise<boolean> {
+async function isLoaded(
+  client: Client,
+  { address, incoming, progress }: Pick<Attempt, "address"> & Pick<Activity, "progress"> & { incoming: string },
+): Promise<boolean> {
   const related = await listRelatedDatabases(client, address.database);
   const mark = related.find(({ name }) => name === incoming)?.mark;
-  if (mark?.kind === "checked") return true;
+  if (mark?.kind === "checked") {
+    progress(`restore: '${incoming}' has been loaded and compared by an attempt before`);
+    return true;
+  }
   const exists = mark ? true : (await readDatabaseSettings(client, incoming)) !== null;
   if (!exists) return false;
   if (!mark && !(await isEmptyDatabase(address, incoming)))
@@ -136,50 +140,49 @@ interface Loading {
 async function load(client: Client, loading: Loading, { signal, progress }: Activity): Promise<void> {
   const { attempt, settings, source, incoming } = loading;
   const { folder, manifest } = source;
-  const address = { ...attempt.address, database: incoming };
-  const { jobs } = attempt.site.backup;
-  await createMarkedDatabase(client, { name: incoming, settings, mark: newMark("restore", manifest.id) });
-  try {
-    await loadDump({ address, folder, manifest, jobs, label: "restore", progress, signal });
-    await applyDatabaseSettings(client, incoming, settings);
-    progress("restore: comparing rows, objects and invariants with the backup");
-    const invariants = findRelease(attempt.catalogue, manifest.release)?.invariants ?? [];
-    const { counts, revision } = manifest;
-    const faults = await compareDatabase(address, { counts, revision, invariants, schema: await loadSchema(folder) });
-    if (faults.length > 0) throw new PhaseError(describeFaults(manifest.id, faults));
-    await markDatabase(client, incoming, newMark("checked", manifest.id, settings.comment));
-  } catch (error) {
-    await dropDatabase(client, incoming).catch(() => undefined);
-    throw error;
-  }
+  const of = { database: attempt.address.database, backup: manifest.id };
+  await loadBeside(client, {
+    address: { ...attempt.address, database: incoming },
+    settings,
+    mark: newMark("restore", of),
+    folder,
+    manifest,
+    expected: await expectedOf(attempt, source),
+    jobs: attempt.site.backup.jobs,
+    label: "restore",
+    progress,
+    signal,
+  });
+  await markDatabase(client, incoming, newMark("checked", of, settings.comment));
 }
 
-function describeFaults(id: string, faults: readonly string[]): string {
-  return `Backup '${id}' was loaded beside the database, and is not what it says it is:\n${faults.map((fault) => `  ${fault}`).join("\n")}\nThe database was not replaced.`;
+async function expectedOf({ catalogue }: Attempt, { folder, manifest }: Source): Promise<Expected> {
+  const { counts, revision, release } = manifest;
+  const invariants = findRelease(catalogue, release)?.invariants ?? [];
+  return { counts, revision, invariants, schema: await loadSchema(folder) };
 }
 
 /** Where databases cannot be renamed: everything in one transaction, in the database itself. */
-async function replaceIn(attempt: Attempt, { folder, manifest, wish }: Source, activity: Activity): Promise<void> {
+async function replaceIn(attempt: Attempt, source: Source, activity: Activity): Promise<void> {
   const { address, number, opened, progress } = attempt;
+  const { folder, manifest, wish } = source;
   if (progress.backup === null)
     throw new PhaseError("There is no verified backup of the database as it is, and without one it is not replaced.");
-  const schema = await loadSchema(folder);
+  const expected = await expectedOf(attempt, source);
   const history = await withLedger(attempt, readHistory);
   await replaceContents({
     address,
     folder,
     manifest,
-    extensions: schema.flatMap((line) => /^extension (\S+)$/.exec(line)?.[1] ?? []),
+    extensions: expected.schema.flatMap((line) => /^extension (\S+)$/.exec(line)?.[1] ?? []),
     statements: historyStatements(history, { number, opened, backup: manifest.id, wish }),
     ...activity,
   });
-  attempt.progress.restored = true;
-  const faults = await compareDatabase(address, {
-    counts: manifest.counts,
-    revision: manifest.revision,
-    invariants: findRelease(attempt.catalogue, manifest.release)?.invariants ?? [],
-    schema,
-  });
-  if (faults.length > 0) throw new PhaseError(describeFaults(manifest.id, faults));
+  progress.restored = true;
   await withClient(address, { name: "analyze" }, (client) => client.query("ANALYZE"));
+  const faults = await compareDatabase(address, expected);
+  if (faults.length === 0) return;
+  throw new PhaseError(
+    `Backup '${manifest.id}' is in the database's place, and is not what was dumped:\n${faults.map((fault) => `  ${fault}`).join("\n")}`,
+  );
 }

@@ -1,5 +1,5 @@
 import type { DatabaseAddress } from "./connection";
-import { type ListedDatabase, listRelatedDatabases,readDatabaseRights } from "./databases";
+import { type ListedDatabase, listRelatedDatabases, readDatabaseRights } from "./databases";
 import { DatabaseFault } from "./errors";
 import { type DatabaseFacts, readSystemIdentifier } from "./facts";
 import { withMaintenance } from "./maintenance";

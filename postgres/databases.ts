@@ -20,6 +20,8 @@ const markSchema = z.object({
    * `before`: what a restore has replaced.
    */
   kind: z.enum(["verify", "restore", "checked", "before"]),
+  /** The installation's database that it belongs to, and the backup. */
+  database: z.string(),
   backup: z.string(),
   /** When it was made or renamed, and by which process. */
   at: z.string(),
@@ -31,9 +33,13 @@ const markSchema = z.object({
 export type DatabaseMark = z.infer<typeof markSchema>;
 
 /** The mark of a database that this process makes now. */
-export function newMark(kind: DatabaseMark["kind"], backup: string, comment: string | null = null): DatabaseMark {
+export function newMark(
+  kind: DatabaseMark["kind"],
+  of: { readonly database: string; readonly backup: string },
+  comment: string | null = null,
+): DatabaseMark {
   const at = new Date().toISOString();
-  return { program: "octollm-upgrade", kind, backup, at, host: hostname(), pid: process.pid, comment };
+  return { program: "octollm-upgrade", kind, ...of, at, host: hostname(), pid: process.pid, comment };
 }
 
 /** A database of the server, by name. */
@@ -95,6 +101,17 @@ export async function createMarkedDatabase(
 /** Writes the mark as the database's comment. */
 export async function markDatabase(client: Client, name: string, mark: DatabaseMark): Promise<void> {
   await client.query(`COMMENT ON DATABASE ${strictIdentifier(name)} IS ${textLiteral(JSON.stringify(mark))}`);
+}
+
+/** Whether the server has a database of that name. */
+export async function isKnownDatabase(client: Client, name: string): Promise<boolean> {
+  return (await client.query("SELECT FROM pg_catalog.pg_database WHERE datname = $1", [name])).rows.length > 0;
+}
+
+/** Gives a database its own comment in place of this program's mark. */
+export async function removeMark(client: Client, name: string, comment: string | null): Promise<void> {
+  const text = comment === null ? "NULL" : textLiteral(comment);
+  await client.query(`COMMENT ON DATABASE ${strictIdentifier(name)} IS ${text}`);
 }
 
 /** Gives a database the limits, rights and settings of another one. */
@@ -160,12 +177,10 @@ export async function swapDatabases(client: Client, swap: Swap): Promise<void> {
       await inTransaction(client, "", async () => {
         if (settings) {
           await client.query(`ALTER DATABASE ${strictIdentifier(database)} RENAME TO ${strictIdentifier(before)}`);
-          await markDatabase(client, before, newMark("before", swap.backup, settings.comment));
+          await markDatabase(client, before, newMark("before", { database, backup: swap.backup }, settings.comment));
         }
         await client.query(`ALTER DATABASE ${strictIdentifier(incoming)} RENAME TO ${strictIdentifier(database)}`);
-        await client.query(
-          `COMMENT ON DATABASE ${strictIdentifier(database)} IS ${comment === null ? "NULL" : textLiteral(comment)}`,
-        );
+        await removeMark(client, database, comment);
       });
       return;
     } catch (error) {

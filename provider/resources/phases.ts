@@ -79,8 +79,8 @@ export const verificationWork: PhaseWork = {
 
 export const completionWork: PhaseWork = {
   name: "Completion",
-  run: async (attempt) => {
-    await complete(attempt);
+  run: async (attempt, _inputs, activity) => {
+    await complete(attempt, activity);
     return { backup: attempt.progress.backup?.path ?? null };
   },
 };

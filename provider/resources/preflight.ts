@@ -9,6 +9,7 @@ import {
   plannedBy,
   type Request,
 } from "../../phases/preflight";
+import { describeLosses } from "../../phases/restore-losses";
 import { readAddress, type Site } from "../../phases/site";
 import { type Acceptances, closedGates } from "../../planner/gates";
 import type { Plan } from "../../planner/plan";
@@ -93,9 +94,12 @@ function diff(inputs: Properties, old: Properties, { outcome }: Look): Change[] 
   return changes.length === 0 && settled ? [] : [...changes, { path: "plan", kind: "update" }];
 }
 
-function preview({ log }: Call, inputs: Properties, now: Look): Properties {
+async function preview({ log }: Call, inputs: Properties, now: Look): Promise<Properties> {
   const plan = plannedBy(now);
   for (const line of summarise(plan)) log.info(line);
+  const { address, observation } = now;
+  const losses = await describeLosses(plan, { site: inputs.settings as Site, address, database: observation.database });
+  for (const line of losses.flatMap((text) => row("loses", text))) log.info(line);
   for (const line of estimates(plan, now)) log.info(line);
   const gates = closedGates(plan, acceptancesOf(inputs), now.observation.world.openAttempt);
   for (const gate of gates) log.warning(`'up' will refuse this. ${describeRefusals([gate])}`);

@@ -7,6 +7,7 @@ import {
   closeAttempt,
   ensureLedger,
   LedgerError,
+  ledgerVersion,
   nextAttempt,
   openAttempt,
   readLedger,
@@ -28,6 +29,7 @@ describe("the ledger", () => {
       lastAttempt: null,
       openAttempt: null,
       lastSucceeded: null,
+      lastWished: null,
       appliedRevisions: [],
     });
     assert.equal(nextAttempt(ledger), 1);
@@ -36,7 +38,7 @@ describe("the ledger", () => {
   it("is made once, however many make it at once", async () => {
     const address = parseDatabaseUrl(await testDatabase());
     await Promise.all(Array.from({ length: 6 }, () => withClient(address, test, ensureLedger)));
-    assert.equal((await withClient(address, preview, readLedger)).schemaVersion, 1);
+    assert.equal((await withClient(address, preview, readLedger)).schemaVersion, ledgerVersion);
   });
 
   it("tells an attempt's story", async () => {

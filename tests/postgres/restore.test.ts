@@ -1,8 +1,6 @@
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-
-import { Client } from "pg";
 
 import { type Fingerprint, fingerprint } from "../../demo/installation";
 import type { Plan } from "../../planner/plan";
@@ -28,7 +26,6 @@ describe("a backup that takes the place of what is there, phase by phase", funct
   beforeEach(async () => void (provider = await ProviderProcess.start()));
   afterEach(async () => assert.equal(await provider.stop(), 0));
 
-  const folder = () => join(installed.installation.folder, "backups");
   const database = () => new URL(installed.databaseUrl).pathname.slice(1);
 
   async function databases(): Promise<string[]> {
