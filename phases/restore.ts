@@ -103,6 +103,7 @@ async function swapIn(attempt: Attempt, plan: RestorePlan, source: Source, activ
     );
   });
   progress.ledger = "there";
+  activity.progress(`restore: '${address.database}' is that of the backup now`);
 }
 
 /**
@@ -185,4 +186,18 @@ async function replaceIn(attempt: Attempt, source: Source, activity: Activity): 
   throw new PhaseError(
     `Backup '${manifest.id}' is in the database's place, and is not what was dumped:\n${faults.map((fault) => `  ${fault}`).join("\n")}`,
   );
+}
+
+/** Drops what a restore that was given up has loaded beside the database; the caller holds the upgrade lock. */
+export async function dropAbandoned(
+  { address }: Pick<Attempt, "address">,
+  progress: (line: string) => void,
+): Promise<void> {
+  await withMaintenance(address, { name: "restore" }, async (client) => {
+    for (const { name, mark } of await listRelatedDatabases(client, address.database)) {
+      if (mark?.database !== address.database || (mark.kind !== "restore" && mark.kind !== "checked")) continue;
+      await dropDatabase(client, name);
+      progress(`dropped '${name}', which a restore that was given up had loaded`);
+    }
+  });
 }

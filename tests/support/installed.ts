@@ -115,7 +115,14 @@ export class Installed {
   }
 
   async sql<Row = Record<string, unknown>>(text: string): Promise<Row[]> {
-    const client = new Client({ connectionString: this.databaseUrl });
+    return this.inDatabase<Row>(new URL(this.databaseUrl).pathname.slice(1), text);
+  }
+
+  /** The same in another database of the server. */
+  async inDatabase<Row = Record<string, unknown>>(database: string, text: string): Promise<Row[]> {
+    const url = new URL(this.databaseUrl);
+    url.pathname = `/${database}`;
+    const client = new Client({ connectionString: url.href });
     await client.connect();
     try {
       return (await client.query(text)).rows as Row[];
