@@ -96,7 +96,8 @@ export function planRestore(world: World, goal: Goal, chosen: ChosenRestore): Re
       `loads it into ${incoming}`,
       "compares rows, objects, revision and invariants with the backup",
       ...(damage === null ? [`renames ${database} to ${before}, which is kept until it is pruned`] : []),
-      `renames ${incoming} to ${database}, in the same transaction; its owner, rights and settings stay as they are`,
+      `renames ${incoming} to ${database}, in the same transaction`,
+      `leaves owner, rights and settings of database ${database} as they are`,
     ],
     replace: [
       `in one transaction: drops every object of ${database}, loads the backup, and compares its rows`,
@@ -148,7 +149,7 @@ export function planRestoreWayBack(world: World, goal: Goal, from: string, { way
   const loses = [`everything written after the restore, once OctoLLM ${goal.version} serves`];
   const backup =
     world.restore.damage === null
-      ? [`octollm backups restore <the backup of attempt ${world.nextAttempt}>, of OctoLLM ${from}`, "needs acceptLoss"]
+      ? [`octollm backups restore <the backup that this attempt makes>, of OctoLLM ${from}`, "needs acceptLoss"]
       : [];
   const kept = way === "swap" ? [`the replaced database is kept whole, and can be renamed back by hand`] : [];
   return { class: "restore", steps: [...backup, ...kept], loses };
