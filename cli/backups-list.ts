@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { relative } from "node:path";
 
 import pc from "picocolors";
 
@@ -115,7 +115,7 @@ export async function showBackup(id: string, { stack, json }: ListOptions): Prom
 /** The refusal of an id that no backup has. */
 export function noSuchBackup(site: Site, id: string): Error {
   return new Error(
-    `There is no backup '${id}' in '${join(sitePath(site, site.backup.folder))}'. Nothing was touched. See: octollm backups list`,
+    `There is no backup '${id}' in '${sitePath(site, site.backup.folder)}'. Nothing was touched. See: octollm backups list`,
   );
 }
 
@@ -130,7 +130,7 @@ function describe({ id, path, manifest, bytes, against }: Judged): [string, stri
   const parts = Object.entries(durations).map(([part, seconds]) => `${part} ${seconds.toFixed(1)} s`);
   return [
     ["backup", id],
-    ["folder", path],
+    ["folder", relative(process.cwd(), path)],
     ["of", `OctoLLM ${manifest.release} at revision ${manifest.revision ?? "none"}`],
     ["made", `${manifest.created}, ${ageOf(manifest.created)} ago, by attempt ${manifest.attempt}`],
     ["plan", manifest.planId],

@@ -65,8 +65,11 @@ function judgeDatabases({ site }: OpenStack, look: DatabaseLook): DatabaseVerdic
 }
 
 function tell(verdicts: readonly Verdict[], databases: readonly DatabaseVerdict[]): void {
-  for (const { backup, keep, reason } of verdicts) print(`${keep ? "stays" : "goes "}  ${backup.id}: ${reason}`);
-  for (const { database, keep } of databases)
-    print(`${keep === null ? "goes " : "stays"}  database ${database.name}: ${keep ?? tooOld}`);
+  const show = (keep: boolean, name: string, reason: string) => {
+    print(`${keep ? "stays" : "goes "}  ${name}`);
+    print(`       ${reason}`);
+  };
+  for (const { backup, keep, reason } of verdicts) show(keep, backup.id, reason);
+  for (const { database, keep } of databases) show(keep !== null, `database ${database.name}`, keep ?? tooOld);
   if (verdicts.length + databases.length === 0) print("there is nothing to judge");
 }

@@ -61,7 +61,8 @@ export async function verifyOne(
     const named = scratch === undefined ? {} : { scratch };
     await proveByRestore({ address, id, folder, revision, invariants, jobs, dump, ...named, progress, signal });
   });
-  print(`${id}: restored into a scratch database, every row, object and invariant is as it was; dropped again`);
+  print(`${id}: restored into a scratch database:`);
+  print("every row, object and invariant is as it was; the database was dropped again");
 }
 
 /** `octollm backups restore <id>`: the settings that make preview and up restore it, or a database beside to look into. */
@@ -74,7 +75,8 @@ export async function restoreBackup(id: string, { stack, into }: { stack?: strin
   config.set(config.fullKey("version"), manifest.release, false);
   config.set(config.fullKey("restoreFrom"), wish, false);
   config.save();
-  print(`stack '${open.stack}': version is ${manifest.release}, restoreFrom is ${wish}`);
+  print(`stack '${open.stack}': version is ${manifest.release},`);
+  print(`restoreFrom is ${wish}`);
   print("Nothing was restored yet. See what it changes and loses, accept the loss, then do it:");
   print("  octollm preview");
   print("  octollm config set acceptLoss <the loss id that preview shows>");
@@ -115,5 +117,6 @@ async function lookInto(open: OpenStack, what: { id: string; path: string; into:
       await removeMark(client, into, database.comment);
     });
   });
-  print(`${id} is in database '${into}' now, beside the installation's own, which was not touched`);
+  print(`${id} is in database '${into}' now.`);
+  print("The installation's own database was not touched.");
 }

@@ -10,7 +10,7 @@ import { type DatabaseAddress, withClient } from "../postgres/connection";
 import { isDamage, readDamagedDatabase } from "../postgres/damage";
 import { rolesOf } from "../postgres/database-settings";
 import { type ListedDatabase, listRelatedDatabases, readDatabaseRights } from "../postgres/databases";
-import { errorText } from "../postgres/errors";
+import { DatabaseFault, errorText } from "../postgres/errors";
 import { type DatabaseFacts, readDatabaseFacts } from "../postgres/facts";
 import { emptyLedger, type Ledger, readLedger } from "../postgres/ledger";
 import { type Site, sitePath } from "./site";
@@ -49,10 +49,18 @@ export async function lookAtDatabase(
       };
     });
   } catch (error) {
-    if (!mayBeDamaged || !isDamage(error)) throw error;
+    if (!isDamage(error)) throw error;
+    if (!mayBeDamaged) throw withHint(error);
     const damage = error.kind === "missing-database" ? "there is no such database" : errorText(error);
     return { ...(await readDamagedDatabase(address, options)), ledger: emptyLedger, damage };
   }
+}
+
+/** A database that is lost or damaged can come back from a backup: whoever reads that it is lost should read that too. */
+function withHint(fault: DatabaseFault): DatabaseFault {
+  const { kind, code, message } = fault;
+  const hint = "If it is lost or damaged, a backup brings it back: octollm backups list";
+  return new DatabaseFault({ kind, code, message: `${message}\n${hint}`, cause: fault });
 }
 
 /** What the planner needs to know for a restore; writes nothing. */

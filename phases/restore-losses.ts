@@ -67,8 +67,12 @@ function describeObjects(then: readonly string[], now: readonly string[]): strin
   const { added } = compareSchemas(then, now);
   const before = new Set(then.map(objectName));
   const made = [...new Set(added.map(objectName))].filter((name) => !before.has(name));
+  // A table stands for its columns and constraints.
+  const tables = made.flatMap((name) => /^table (\S+)$/.exec(name)?.[1] ?? []);
+  const ofThem = (name: string) =>
+    tables.some((table) => /^(?:column|constraint) /.test(name) && name.includes(` ${table}.`));
   return shortened(
-    made.map((name) => `made since the backup: ${name}`),
+    made.filter((name) => !ofThem(name)).map((name) => `made since the backup: ${name}`),
     "objects made since the backup",
   );
 }

@@ -36,3 +36,9 @@ export async function pruneBackups(
     );
   }
 }
+
+/** What an upgrade deletes once it has succeeded, if retention stays as it is; it moves by itself, so it is only told. */
+export async function describePruning(site: Site, ledger: Ledger): Promise<string[]> {
+  const verdicts = await judgeBackups(site, referredBackups(ledger));
+  return verdicts.filter(({ keep }) => !keep).map(({ backup, reason }) => `backup ${backup.id}: ${reason}`);
+}

@@ -31,7 +31,9 @@ export function phaseHandler(work: PhaseWork): ResourceHandler {
 async function run(call: Call, work: PhaseWork, inputs: Properties): Promise<Properties> {
   const { session, log } = call;
   const attempt = session.attempt(Number(inputs.attempt));
-  const progress = (line: string) => log.progress(line);
+  // Engines put the resource's name before each line: one that begins with it would have it twice.
+  const own = `${work.name.toLowerCase()}: `;
+  const progress = (line: string) => log.progress(line.startsWith(own) ? line.slice(own.length) : line);
   try {
     session.signal.throwIfAborted();
     const withoutLock = <T>(held: () => Promise<T>) => session.withoutLock(held);

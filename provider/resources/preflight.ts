@@ -10,6 +10,7 @@ import {
   type Request,
 } from "../../phases/preflight";
 import { describeLosses } from "../../phases/restore-losses";
+import { describePruning } from "../../phases/retention";
 import { readAddress, type Site } from "../../phases/site";
 import { type Acceptances, closedGates } from "../../planner/gates";
 import type { Plan } from "../../planner/plan";
@@ -101,6 +102,8 @@ async function preview({ log }: Call, inputs: Properties, now: Look): Promise<Pr
   const losses = await describeLosses(plan, { site: inputs.settings as Site, address, database: observation.database });
   for (const line of losses.flatMap((text) => row("loses", text))) log.info(line);
   for (const line of estimates(plan, now)) log.info(line);
+  const pruned = await describePruning(inputs.settings as Site, observation.ledger);
+  for (const line of pruned.flatMap((text) => row("prunes", text))) log.info(line);
   const gates = closedGates(plan, acceptancesOf(inputs), now.observation.world.openAttempt);
   for (const gate of gates) log.warning(`'up' will refuse this. ${describeRefusals([gate])}`);
   return outputs(inputs, plan, now);

@@ -70,11 +70,12 @@ export class Scenario {
     return scenario;
   }
 
-  /** Starts a command without waiting for it. */
-  start(argv: readonly string[], engine = this.engine): Running {
-    return new Running(process.execPath, [join("bin", "octollm"), ...argv, "--engine", engine], {
+  /** Starts a command without waiting for it; without an engine, for the words that need none. */
+  start(argv: readonly string[], engine: Engine | null = this.engine): Running {
+    const named = engine === null ? [] : ["--engine", engine];
+    return new Running(process.execPath, [join("bin", "octollm"), ...argv, ...named], {
       cwd: this.folder,
-      env: projectEnvironment(this.folder, engine),
+      env: projectEnvironment(this.folder, engine ?? this.engine),
     });
   }
 
