@@ -116,7 +116,7 @@ export function describeProgress(
   const current = active.map(({ name }) => name.replace(/^public\./, "")).join(", ");
   const share = total > 0 ? Math.min(100, Math.floor((100 * done) / total)) : 100;
   if (active.length === 0 && known.length === tables)
-    return `${label}: the rows of all ${tables} tables are done, now indexes and constraints`;
+    return `${label}: the rows of all ${tables} tables are done${label === "backup" ? "" : ", now indexes and constraints"}`;
   const rate = done / (milliseconds / 1000);
   const left = rate > 0 ? `, ${describeSize(rate)}/s, ${describeDuration((total - done) / rate)} left` : "";
   return `${label}: ${describeSize(done)} of ${describeSize(total)} (${share} %), table ${known.length} of ${tables}${current && ` (${current})`}${left}`;

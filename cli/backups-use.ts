@@ -77,7 +77,7 @@ export async function restoreBackup(id: string, { stack, into }: { stack?: strin
   config.save();
   print(`stack '${open.stack}': version is ${manifest.release},`);
   print(`restoreFrom is ${wish}`);
-  print("Nothing was restored yet. See what it changes and loses, accept the loss, then do it:");
+  print("Nothing was restored yet. See what it changes, accept the loss, then do it:");
   print("  octollm preview");
   print("  octollm config set acceptLoss <the loss id that preview shows>");
   print("  octollm up");

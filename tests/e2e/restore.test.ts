@@ -59,7 +59,7 @@ for (const engine of engines)
             `octollm config set acceptLoss ${loss}`,
           );
           scenario.set({ acceptLoss: loss });
-          const said = await scenario.up();
+          await scenario.up();
           assert.deepEqual(await scenario.world(), before);
           assertSilent(await scenario.must(["preview", "--expect-no-changes"]), "restores");
 

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -10,6 +11,7 @@ import { loadSchema } from "../../backup/compare";
 import { withOpenBackup } from "../../backup/open";
 import { proveByRestore } from "../../backup/scratch";
 import type { DatabaseAddress } from "../../postgres/connection";
+import { soak } from "../e2e/support/soak";
 import { installation, query } from "./installation";
 
 const signal = new AbortController().signal;
@@ -168,6 +170,35 @@ describe("a backup that is proven by a restore", () => {
     await verifyBackup(join(at.folder, "b1"));
     await Promise.all([backUp(at, { id: "b2" }), backUp(at, { id: "b3" })]);
     for (const id of ["b2", "b3"]) await verifyBackup(join(at.folder, id));
+  });
+});
+
+describe("a backup of a large database", () => {
+  before(() => (root = mkdtempSync(join(tmpdir(), "octollm-large-"))));
+  after(() => rmSync(root, { recursive: true, force: true }));
+
+  it("takes no more than 64 MB of this program's own memory for 300 MB", async function () {
+    if (!soak) return this.skip();
+    this.timeout(300_000);
+    const at = await place();
+    await query(
+      at.address,
+      `CREATE TABLE large AS SELECT n, (SELECT string_agg(md5(n::text || m), '') FROM generate_series(1, 60) m) AS text
+       FROM generate_series(1, 160000) n`,
+    );
+    const script = `
+      require(${JSON.stringify(join(__dirname, "../../boot/register.cjs"))});
+      const { backupInstallation } = require(${JSON.stringify(join(__dirname, "../../backup/backup.ts"))});
+      const options = JSON.parse(require("fs").readFileSync(0, "utf8"));
+      const before = process.resourceUsage().maxRSS;
+      backupInstallation({ ...options, progress() {}, signal: new AbortController().signal })
+        .then(({ bytes }) => console.log(JSON.stringify({ bytes, kilobytes: process.resourceUsage().maxRSS - before })));`;
+    const about = { release: "0.1.0", revision: "def456", planId: "x", attempt: 1, id: "large", jobs: 2 };
+    const input = JSON.stringify({ ...at, ...about, verify: "checksums", invariants: [], recipients: [] });
+    const said = execFileSync(process.execPath, ["-e", script], { input, encoding: "utf8" });
+    const { bytes, kilobytes } = JSON.parse(said) as { bytes: number; kilobytes: number };
+    assert.ok(bytes > 150e6, `only ${bytes} bytes`);
+    assert.ok(kilobytes < 64_000, `${kilobytes} kB more than at the start`);
   });
 });
 

@@ -88,6 +88,22 @@ describe("a restore of a database that is lost or damaged", function () {
     assert.ok(lines.some((line) => /could not be backed up; the restore goes on, and keeps it whole as/.test(line)));
   });
 
+  it("ends clients that connect again and again, and swaps the databases between two of their tries", async () => {
+    let tries = 0;
+    let over = false;
+    const client = (async () => {
+      while (!over) {
+        tries += 1;
+        await installed.sql("SELECT pg_sleep(0.05)").catch(() => undefined);
+      }
+    })();
+    const site: Site = { ...installed.site, quiesce: { timeout: 30, terminate: true } };
+    const ran = await runPhases({ ...wanted(), site }).finally(() => (over = true));
+    await client;
+    await isBack(ran, 7);
+    assert.ok(tries > 10, String(tries));
+  });
+
   it("is refused for a backup of another installation, and when a file was tampered with, before anything is touched", async () => {
     const folder = join(installed.installation.folder, "backups");
     const copy = (id: string) => {
