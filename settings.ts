@@ -72,6 +72,7 @@ const schema = z.strictObject({
   preview: z.strictObject({ budget: seconds.default(10) }).prefault({}),
   onFailure: z.enum(["restart", "leave"]).default("restart"),
   restoreFrom: z.string().default(""),
+  stopAfter: z.enum(["", "backup", "migrate"]).default(""),
   acceptBreaking: z.string().default(""),
   reviewedPlan: z.string().default(""),
   acceptLoss: z.string().default(""),

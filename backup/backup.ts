@@ -140,6 +140,7 @@ async function fill(options: BackupOptions, partial: string): Promise<Manifest> 
   const { address, jobs, recipients, progress, signal } = options;
   const target = join(partial, databaseFolder);
   await copySettings(options, partial);
+  const environment = (await fingerprint(partial, environmentCopy, signal)).sha256.slice(0, 12);
   const dump = await timed("dump", () => dumpDatabase({ address, target, jobs, progress, signal }));
   await writePrivate(join(partial, schemaFile), `${dump.schema.join("\n")}\n`);
   await writePrivate(join(partial, clusterFile), `${JSON.stringify(dump.cluster, null, 2)}\n`);
@@ -152,7 +153,7 @@ async function fill(options: BackupOptions, partial: string): Promise<Manifest> 
     progress("backup: checksums");
     for (const { path } of await listFiles(partial)) files.push(await fingerprint(partial, path, signal));
   });
-  const manifest = describeBackup(options, { created, dump, files, durations });
+  const manifest = describeBackup(options, { created, dump, environment, files, durations });
   await writePrivate(join(partial, manifestFile), `${JSON.stringify(manifest, null, 2)}\n`);
   await sealFolder(partial);
   progress("backup: reading it back");
@@ -178,11 +179,12 @@ async function copySettings({ envFile, configFolder, progress }: BackupOptions, 
 interface Made {
   readonly created: Date;
   readonly dump: Dump;
+  readonly environment: string;
   readonly files: BackupFile[];
   readonly durations: Record<string, number>;
 }
 
-function describeBackup(options: BackupOptions, { created, dump, files, durations }: Made): Manifest {
+function describeBackup(options: BackupOptions, { created, dump, environment, files, durations }: Made): Manifest {
   const { id, release, revision, planId, attempt, verify, recipients } = options;
   const { installation, tool, counts, schema, tables } = dump;
   return {
@@ -199,6 +201,7 @@ function describeBackup(options: BackupOptions, { created, dump, files, duration
     tables,
     schema: schemaFingerprint(schema),
     verified: verify,
+    environment,
     encryption: recipients.length > 0 ? { recipients: [...recipients] } : null,
     files,
     seconds: (Date.now() - created.getTime()) / 1000,

@@ -50,6 +50,8 @@ const schema = z.strictObject({
   schema: sha256,
   /** How it was proven when it was made: read back, or restored into a scratch database. */
   verified: z.enum(["checksums", "restore"]),
+  /** First digits of the SHA-256 of `.env`: of an encrypted backup, nothing else tells what it was like. */
+  environment: z.string().regex(/^[0-9a-f]{12}$/),
   encryption: z.strictObject({ recipients: z.array(z.string()) }).nullable(),
   files: z.array(z.strictObject({ path: relativePath, bytes: wholeNumber, sha256 })),
   seconds: z.number().nonnegative(),

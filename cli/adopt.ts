@@ -7,6 +7,7 @@ import type { Backend } from "../engine/main";
 import { readDotenv } from "../environment/write";
 import { look } from "../phases/preflight";
 import type { ServiceSettings } from "../phases/site";
+import { stampUnstamped } from "../phases/stamp";
 import { type DiscoveredService, discoverService } from "../runtimes/discover";
 import { parseSettings, siteOf } from "../settings";
 import { print } from "./output";
@@ -31,6 +32,7 @@ interface AdoptOptions {
   readonly stack: string;
   readonly installation: string;
   readonly service: Readonly<Record<string, number>>;
+  readonly revision?: string;
 }
 
 /** `octollm adopt`: finds what runs, writes the stack's settings, and changes nothing of the installation. */
@@ -45,6 +47,7 @@ export function adoptCommand(): Command {
       collectService,
       {},
     )
+    .option("--revision <id>", "stamp a database without alembic_version, whose schema is this revision's")
     .action(adopt);
 }
 
@@ -65,16 +68,15 @@ async function adopt(options: AdoptOptions): Promise<void> {
   refuseIfConfigured(backend, options.stack);
   // The same look as Preflight's: what it would refuse is refused before a stack is made.
   const parsed = parseSettings(asText(settings));
-  const found = await look({
-    site: siteOf(parsed),
-    version: parsed.version,
-    restoreFrom: "",
-    emptyStack: true,
-    databaseUrl: "",
-  });
+  const site = siteOf(parsed);
+  if (options.revision !== undefined) {
+    await stampUnstamped(site, options.revision, options.stack);
+    print(`Stamped the database: alembic_version says ${options.revision}.`);
+  }
+  const found = await look({ site, version: parsed.version, restoreFrom: "", emptyStack: true, databaseUrl: "" });
   if (found.outcome.kind === "refused")
     throw new Error(
-      `Nothing was written. To be adopted, the installation must first be put right:\n` +
+      `${options.revision === undefined ? "Nothing was written" : "No stack was written"}. To be adopted, the installation must first be put right:\n` +
         found.outcome.reasons.map(({ path, text }) => `  ${path}: ${text}`).join("\n"),
     );
   await writeStack(backend, options.stack, settings);

@@ -9,7 +9,7 @@ import { type DatabaseLook, findFault, lookAtDatabase } from "../phases/restore-
 import { readAddress, type Site, sitePath } from "../phases/site";
 import type { ListedDatabase } from "../postgres/databases";
 import { note, print } from "./output";
-import { type OpenStack, openStack } from "./stack";
+import { type OpenedStack, openStack } from "./stack";
 
 export interface ListOptions {
   readonly stack?: string;
@@ -34,7 +34,7 @@ export async function listOfBackups({ stack, json }: ListOptions): Promise<void>
 }
 
 /** What the server tells; without it only the files can be judged. */
-export async function lookIfPossible({ site, settings }: OpenStack): Promise<DatabaseLook | null> {
+export async function lookIfPossible({ site, settings }: OpenedStack): Promise<DatabaseLook | null> {
   try {
     const address = await readAddress(site, settings.databaseUrl);
     return await lookAtDatabase(address, { budgetMs: site.preview.budget * 1000, mayBeDamaged: true });

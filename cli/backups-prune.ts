@@ -10,7 +10,7 @@ import { dropDatabase, type ListedDatabase } from "../postgres/databases";
 import { withMaintenance } from "../postgres/maintenance";
 import { keptDatabases, lookIfPossible } from "./backups-list";
 import { print } from "./output";
-import { type OpenStack, openStack } from "./stack";
+import { type OpenedStack, openStack } from "./stack";
 
 /** `octollm backups prune`: the backups and kept databases that retention lets go, but none that anything refers to. */
 export async function pruneCommand({ stack, dryRun }: { stack?: string; dryRun?: boolean }): Promise<void> {
@@ -34,7 +34,7 @@ export async function pruneCommand({ stack, dryRun }: { stack?: string; dryRun?:
 }
 
 /** Ids that a stack's state names, as text: no passphrase is needed for that. */
-async function statesReferTo({ backend, site }: OpenStack): Promise<string[]> {
+async function statesReferTo({ backend, site }: OpenedStack): Promise<string[]> {
   const folder = backend.location.stacksFolder;
   const names = (await readdir(folder)).filter((name) => name.endsWith(".json"));
   const states = await Promise.all(names.map((name) => readFile(join(folder, name), "utf8")));
@@ -50,7 +50,7 @@ interface DatabaseVerdict {
   readonly keep: string | null;
 }
 
-function judgeDatabases({ site }: OpenStack, look: DatabaseLook): DatabaseVerdict[] {
+function judgeDatabases({ site }: OpenedStack, look: DatabaseLook): DatabaseVerdict[] {
   const { keepDays } = site.backup;
   const isOpen = look.ledger.lastAttempt !== null && look.ledger.lastAttempt.status !== "succeeded";
   return keptDatabases(look).map((database) => {

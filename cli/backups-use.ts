@@ -14,10 +14,10 @@ import { loadCatalogue } from "../releases/catalogue";
 import type { Invariant } from "../releases/release";
 import { noSuchBackup } from "./backups-list";
 import { note, print } from "./output";
-import { type OpenStack, openStack } from "./stack";
+import { type OpenedStack, openStack } from "./stack";
 
 interface Chosen {
-  readonly open: OpenStack;
+  readonly open: OpenedStack;
   readonly path: string;
 }
 
@@ -28,7 +28,7 @@ async function choose(id: string, stack: string | undefined): Promise<Chosen> {
   return { open, path: join(sitePath(open.site, open.site.backup.folder), id) };
 }
 
-async function invariantsOf({ site }: OpenStack, release: string): Promise<readonly Invariant[]> {
+async function invariantsOf({ site }: OpenedStack, release: string): Promise<readonly Invariant[]> {
   return findRelease(await loadCatalogue(catalogueFolder(site)), release)?.invariants ?? [];
 }
 
@@ -70,12 +70,12 @@ export async function restoreBackup(id: string, { stack, into }: { stack?: strin
   const { open, path } = await choose(id, stack);
   const manifest = await verifyBackup(path, { signal: interruptible() });
   if (into !== undefined) return lookInto(open, { id, path, into });
-  const config = open.backend.config(open.stack);
+  const config = open.backend.config(open.name);
   const wish = open.settings.restoreFrom === id || open.settings.restoreFrom.startsWith(`${id}#`) ? again(open) : id;
   config.set(config.fullKey("version"), manifest.release, false);
   config.set(config.fullKey("restoreFrom"), wish, false);
   config.save();
-  print(`stack '${open.stack}': version is ${manifest.release},`);
+  print(`stack '${open.name}': version is ${manifest.release},`);
   print(`restoreFrom is ${wish}`);
   print("Nothing was restored yet. See what it changes, accept the loss, then do it:");
   print("  octollm preview");
@@ -84,12 +84,12 @@ export async function restoreBackup(id: string, { stack, into }: { stack?: strin
 }
 
 /** A backup that has been restored before, with the same setting, gets the next number. */
-function again({ settings }: OpenStack): string {
+function again({ settings }: OpenedStack): string {
   const [id = "", turn = "1"] = settings.restoreFrom.split("#");
   return `${id}#${Number(turn) + 1}`;
 }
 
-async function lookInto(open: OpenStack, what: { id: string; path: string; into: string }): Promise<void> {
+async function lookInto(open: OpenedStack, what: { id: string; path: string; into: string }): Promise<void> {
   const { id, path, into } = what;
   const { site, settings } = open;
   const own = await readAddress(site, settings.databaseUrl);

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from "commander";
 
 import { programVersion } from "../version";
+import { abortCommand } from "./abort";
 import { adoptCommand } from "./adopt";
 import { backupsCommand } from "./backups";
 import { note } from "./output";
@@ -12,7 +13,10 @@ const engineHelp = `
 Pulumi's words, with Pulumi's flags:
   preview [--diff|--json]   show the whole upgrade, touch nothing
   up [--yes]                do it
-  stack, config             stacks and their settings
+  refresh                   ask what is really there, change only the state
+  destroy                   forget the installation; deletes no data
+  stack, state, config      stacks, their state and their settings
+  cancel                    remove the lock of a run that is no more
   --engine <name>           'pulumi' or 'standalone', in place of what this machine has
 
 An upgrade:  octollm config set version 1.0.0 && octollm preview && octollm up
@@ -39,6 +43,7 @@ async function main(argv: readonly string[]): Promise<number> {
     .addCommand(adoptCommand())
     .addCommand(statusCommand())
     .addCommand(backupsCommand())
+    .addCommand(abortCommand())
     .addCommand(serviceCommand(), { hidden: true });
   for (const command of [program, ...program.commands.flatMap((one) => [one, ...one.commands])]) command.exitOverride();
   await program.parseAsync(rest, { from: "user" });

@@ -7,9 +7,9 @@ import { openProject, projectFolder } from "./project";
 import { removeTornAttributes } from "./torn-state";
 
 /** Pulumi's own words: they go to the engine as they were typed. */
-export const engineWords = ["preview", "up", "refresh", "destroy", "stack", "config", "cancel"];
+export const engineWords = ["preview", "up", "refresh", "destroy", "stack", "state", "config", "cancel"];
 
-const mutating = new Set(["up", "refresh", "destroy"]);
+const mutating = new Set(["up", "refresh", "destroy", "state", "stack import"]);
 
 /**
  * Runs one of Pulumi's words on the engine of this machine, after a line that says which engine, stack and state it is.
@@ -25,7 +25,9 @@ export async function passThrough(argv: readonly string[], engineName: string | 
   const stack = optionValue(argv, "--stack", "-s") ?? backend.selected;
   const state = relative(process.cwd(), backend.location.stacksFolder).replace(/\/stacks\/[^/]+$/, "") || ".pulumi";
   note(`${engine.description} | stack ${stack ?? "(none selected)"} | state ${state}`);
-  if (mutating.has(argv[0] ?? "") && stack !== undefined) clearDeadLock(backend, stack);
+  const [word = "", second = ""] = argv;
+  const changes = mutating.has(word) || mutating.has(`${word} ${second}`);
+  if (changes && stack !== undefined) clearDeadLock(backend, stack);
   if (stack !== undefined) removeTornAttributes(backend, stack);
   return engine.run(argv, project);
 }

@@ -1,29 +1,35 @@
-import { type Backend } from "../engine/main";
-import type { Site } from "../phases/site";
+import type { Backend } from "../engine/main";
+import { type Site } from "../phases/site";
+import type { Acceptances } from "../planner/gates";
 import { type Settings, siteOf } from "../settings";
 import { providePassphrase } from "./passphrase";
 import { openProject, projectFolder, stackSettings } from "./project";
 
-/** A stack with its settings, and the installation that it is about. */
-export interface OpenStack {
+/** A stack as the chores around an upgrade need it. */
+export interface OpenedStack {
   readonly backend: Backend;
-  readonly stack: string;
+  readonly name: string;
   readonly settings: Settings;
   readonly site: Site;
 }
 
 /**
- * Opens a stack of the project. The process works in the project's folder from then on: the paths of the settings are
- * relative to it.
+ * Opens a stack of the project; paths of its settings are relative to the project, which becomes the working folder.
  *
  * @param name - the stack; undefined for the selected one
+ * @throws SettingsError that lists every fault of its settings
  */
-export async function openStack(name: string | undefined): Promise<OpenStack> {
+export async function openStack(name: string | undefined): Promise<OpenedStack> {
   const project = projectFolder();
   providePassphrase(project, false);
   process.chdir(project);
   const backend = openProject();
   const stack = backend.requireStack(name);
   const settings = await stackSettings(backend, stack);
-  return { backend, stack, settings, site: siteOf(settings) };
+  return { backend, name: stack, settings, site: siteOf(settings) };
+}
+
+/** What the stack's settings agree to. */
+export function acceptancesOf({ acceptBreaking, reviewedPlan, acceptLoss }: Settings): Acceptances {
+  return { acceptBreaking, reviewedPlan, acceptLoss };
 }

@@ -2,9 +2,13 @@ import { Command } from "commander";
 import pc from "picocolors";
 
 import { listBackups } from "../backup/list";
+import { WorldFault } from "../phases/faults";
 import { type Look, look } from "../phases/preflight";
 import { type Site, sitePath } from "../phases/site";
+import { describeDrift } from "../planner/drift";
 import { closedGates } from "../planner/gates";
+import type { Refusal } from "../planner/refusals";
+import type { ServiceState } from "../runtimes/runtime";
 import type { Settings } from "../settings";
 import { print } from "./output";
 import { openStack } from "./stack";
@@ -18,21 +22,38 @@ export function statusCommand(): Command {
 }
 
 async function status(name: string | undefined): Promise<void> {
-  const { backend, stack, settings, site } = await openStack(name);
+  const { backend, name: stack, settings, site } = await openStack(name);
   const { resources } = await backend.loadState(stack);
   const emptyStack = !resources.some((resource) => resource.type === "upgrade:index:Preflight");
-  const found = await look({ ...settings, site, emptyStack });
   print(`${pc.bold("stack")}      ${stack}, wants OctoLLM ${settings.version}`);
-  for (const line of describeInstallation(found)) print(line);
-  print(await describeBackups(site));
-  for (const line of describeAttempts(found)) print(line);
-  print(`${pc.bold("next")}       ${nextCommand(found, settings, emptyStack)}`);
+  const { version, restoreFrom, databaseUrl } = settings;
+  try {
+    const found = await look({ site, version, restoreFrom, emptyStack, databaseUrl });
+    for (const line of describeInstallation(found)) print(line);
+    print(await describeBackups(site));
+    for (const line of describeAttempts(found)) print(line);
+    for (const line of describeDrift(found.observation.world)) print(`${pc.bold("drift")}      ${line}`);
+    print(`${pc.bold("next")}       ${nextCommand(found, settings, emptyStack)}`);
+  } catch (error) {
+    if (!(error instanceof WorldFault)) throw error;
+    for (const { name: service, state } of error.services) print(describeService(service, state));
+    print(await describeBackups(site));
+    throw new Error(`${pc.bold("next")}       ${correctFirst(error.refusals)}`, { cause: error });
+  }
+}
+
+function describeService(name: string, { release, detail }: ServiceState): string {
+  return `${pc.bold("service")}    ${name} ${release ?? ""}: ${detail}`;
+}
+
+function correctFirst(refusals: readonly Refusal[]): string {
+  return `correct first:\n${refusals.map(({ path, text }) => `  ${path}: ${text}`).join("\n")}`;
 }
 
 function describeInstallation({ observation }: Look): string[] {
   const { world, services, database } = observation;
   return [
-    ...services.map(({ name, state }) => `${pc.bold("service")}    ${name} ${state.release ?? ""}: ${state.detail}`),
+    ...services.map(({ name, state }) => describeService(name, state)),
     `${pc.bold("release")}    ${world.release ?? "unknown"}`,
     `${pc.bold("database")}   ${database.database}, revision ${world.revisions.join(", ") || "none"}, PostgreSQL ${database.serverVersion}`,
   ];
@@ -54,10 +75,13 @@ function describeAttempts({ observation }: Look): string[] {
 }
 
 function nextCommand({ outcome, observation }: Look, settings: Settings, emptyStack: boolean): string {
-  if (outcome.kind === "refused")
-    return `correct first:\n${outcome.reasons.map(({ path, text }) => `  ${path}: ${text}`).join("\n")}`;
+  if (outcome.kind === "refused") return correctFirst(outcome.reasons);
   if (outcome.settled) return "nothing to do";
   const gates = closedGates(outcome.plan, settings, observation.world.openAttempt);
   if (gates.length > 0) return gates.map(({ text }) => text).join("\n           ");
-  return emptyStack ? "octollm up (adopts what runs)" : "octollm preview, then octollm up";
+  if (emptyStack) return "octollm up (adopts what runs)";
+  const { openAttempt } = observation.world;
+  const back =
+    openAttempt && openAttempt.from !== settings.version ? `, or octollm abort to bring ${openAttempt.from} back` : "";
+  return `octollm preview, then octollm up${back}`;
 }

@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 
+import type { StopAfter } from "../phases/attempt";
 import type { Site } from "../phases/site";
 import type { RestorePlan } from "../planner/backups";
 import type { Acceptances } from "../planner/gates";
@@ -22,6 +23,7 @@ type Slice<T> = { readonly [Key in keyof T]: pulumi.Input<T[Key]> } & { readonly
 export interface PreflightArgs extends Acceptances {
   readonly version: string;
   readonly restoreFrom: string;
+  readonly stopAfter: StopAfter;
   /** Every setting that a later phase uses. */
   readonly settings: Site;
 }

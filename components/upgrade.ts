@@ -29,13 +29,9 @@ export class Upgrade extends pulumi.ComponentResource {
     const provider = createProvider(name, settings, this);
     const after = (...dependsOn: pulumi.Resource[]) => ({ parent: this, provider, dependsOn });
 
-    const { version, restoreFrom, acceptBreaking, reviewedPlan, acceptLoss } = settings;
-    const gates = { acceptBreaking, reviewedPlan, acceptLoss };
-    const preflight = new Preflight(
-      "preflight",
-      { version, restoreFrom, ...gates, settings: siteOf(settings) },
-      after(),
-    );
+    const { version, restoreFrom, acceptBreaking, reviewedPlan, acceptLoss, stopAfter } = settings;
+    const gates = { acceptBreaking, reviewedPlan, acceptLoss, stopAfter, restoreFrom };
+    const preflight = new Preflight("preflight", { version, ...gates, settings: siteOf(settings) }, after());
     const { plan } = preflight;
     const attempt = plan.attempt;
 

@@ -46,7 +46,7 @@ export const phasesOnly: Show = (line) => {
 
 /** What a preview says of the plan, without the list of resources. */
 export const planOnly: Show = (line) =>
-  /^ {4}\S|unchanged|to update|to create|error/.test(line) && !/upgrade:index|: "|: \[|: \{|[\]}]$/.test(line)
+  /^ {4}(?: {10})?\S|unchanged|to update|to create|error/.test(line) && !/upgrade:index|: "|: \[|: \{|[\]}]$/.test(line)
     ? line.trimEnd()
     : null;
 
@@ -81,9 +81,18 @@ export async function octollm(argv: readonly string[], show: Show = everything):
   return output;
 }
 
-/** Cuts to the terminal's width: nothing that the tour shows wraps. */
+/** Breaks at the terminal's width, between words; what has none is cut. */
 function print(line: string | null): void {
   if (line === null) return;
-  const cut = line.length > width - 2 ? `${line.slice(0, width - 3)}…` : line;
-  process.stdout.write(`  ${pc.dim(cut)}\n`);
+  const [, indent = "", text = ""] = /^(\s*)(.*)$/.exec(line) ?? [];
+  const rows: string[] = [];
+  for (const word of text.split(/(?<=\S)(?= )/)) {
+    const last = rows.at(-1);
+    if (last !== undefined && last.length + word.length <= width - 2) rows[rows.length - 1] = last + word;
+    else rows.push(last === undefined ? indent + word : `${indent}  ${word.trimStart()}`);
+  }
+  for (const row of rows) {
+    const cut = row.length > width - 2 ? `${row.slice(0, width - 3)}…` : row;
+    process.stdout.write(`  ${pc.dim(cut)}\n`);
+  }
 }

@@ -5,6 +5,8 @@ import { ExitCode, NotImplementedError, OperatorError } from "./errors";
 interface Flag {
   type: "boolean" | "string";
   short?: string;
+  /** May be given several times. */
+  multiple?: boolean;
 }
 
 /** Flags of a command by name. */
@@ -12,7 +14,7 @@ export type Flags = Record<string, Flag>;
 
 /** What was typed, read by a command's own flags. */
 export interface Parsed {
-  flags: Record<string, string | boolean | undefined>;
+  flags: Record<string, string | boolean | (string | boolean)[] | undefined>;
   args: string[];
 }
 
@@ -27,18 +29,8 @@ export const stackFlags: Flags = { stack: { type: "string", short: "s" } };
 
 /** Flags of the Pulumi CLI that this engine knows of and does not have. */
 const refusedFlags = new Set([
+  ...["target-dependents", "exclude", "exclude-dependents", "policy-pack", "policy-pack-config"],
   ...[
-    "target",
-    "target-replace",
-    "target-dependents",
-    "exclude",
-    "exclude-dependents",
-    "replace",
-    "policy-pack",
-    "policy-pack-config",
-  ],
-  ...[
-    "refresh",
     "run-program",
     "save-plan",
     "plan",
@@ -72,16 +64,7 @@ const refusedFlags = new Set([
     "copilot",
     "neo",
   ],
-  ...[
-    "preview-only",
-    "remove",
-    "exclude-protected",
-    "clear-pending-creates",
-    "import-pending-creates",
-    "skip-pending-creates",
-    "version",
-    "all",
-  ],
+  ...["remove", "exclude-protected", "import-pending-creates", "skip-pending-creates", "version", "all"],
 ]);
 
 /** Reads a command's arguments; what it does not know is refused by name. */

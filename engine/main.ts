@@ -5,8 +5,10 @@ import { engineVersion } from "./backend/checkpoint";
 import { type Flags, globalFlags, parseCommand, stackFlags } from "./cli-options";
 import * as config from "./commands/config";
 import { type CommandContext, type EngineIo, makeContext } from "./commands/context";
-import { destroy, destroyFlags, preview, previewFlags, up, upFlags } from "./commands/deploy";
+import { destroy, destroyFlags, preview, previewFlags, refresh, refreshFlags, up, upFlags } from "./commands/deploy";
+import { history } from "./commands/history";
 import * as stack from "./commands/stack";
+import { editState, exportState, importState } from "./commands/stack-state";
 import { ExitCode, messageOf, NotImplementedError, OperatorError } from "./errors";
 
 export { Backend, openBackend } from "./backend/backend";
@@ -27,11 +29,13 @@ interface Command {
 const json: Flags = { json: { type: "boolean", short: "j" } };
 const showSecrets: Flags = { "show-secrets": { type: "boolean" } };
 const yes: Flags = { yes: { type: "boolean", short: "y" } };
+const marking: Flags = { ...stackFlags, ...yes, all: { type: "boolean" } };
 const asPath: Flags = { path: { type: "boolean" } };
 
 const commands: Record<string, Command> = {
   preview: { about: "show what `up` would do", flags: previewFlags, run: preview },
   up: { about: "preview, ask, and update the stack's resources", flags: upFlags, run: up },
+  refresh: { about: "bring the state to what is really there", flags: refreshFlags, run: refresh },
   destroy: { about: "delete all of the stack's resources", flags: destroyFlags, run: destroy },
   "stack init": {
     about: "make a stack and select it",
@@ -52,14 +56,32 @@ const commands: Record<string, Command> = {
   "stack export": {
     about: "write out the stack's state",
     flags: { ...stackFlags, ...showSecrets, file: { type: "string" } },
-    run: stack.exportState,
+    run: exportState,
+  },
+  "stack import": {
+    about: "replace the stack's state by an exported one",
+    flags: { ...stackFlags, file: { type: "string" }, force: { type: "boolean", short: "f" } },
+    run: importState,
+  },
+  "stack history": {
+    about: "list what was done to the stack",
+    flags: { ...stackFlags, ...json, ...showSecrets },
+    run: history,
   },
   "stack rm": {
     about: "forget a stack without resources",
     flags: { ...stackFlags, ...yes, force: { type: "boolean", short: "f" }, "preserve-config": { type: "boolean" } },
     run: stack.remove,
   },
-  stack: { about: "show the selected stack", flags: stackFlags, run: stack.show },
+  stack: {
+    about: "show the selected stack",
+    flags: { ...stackFlags, "show-urns": { type: "boolean", short: "u" } },
+    run: stack.show,
+  },
+  "state taint": { about: "have resources replaced by the next `up`", flags: marking, run: editState("taint") },
+  "state untaint": { about: "take that back", flags: marking, run: editState("untaint") },
+  "state protect": { about: "protect resources from deletion", flags: marking, run: editState("protect") },
+  "state unprotect": { about: "take that back", flags: marking, run: editState("unprotect") },
   "config set": {
     about: "change a setting of the stack",
     flags: { ...stackFlags, ...asPath, secret: { type: "boolean" }, plaintext: { type: "boolean" } },

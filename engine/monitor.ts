@@ -8,7 +8,7 @@ import { Empty } from "google-protobuf/google/protobuf/empty_pb";
 
 import type { Deployment } from "./deploy/deployment";
 import type { Diagnostic, EventSink, Severity } from "./deploy/events";
-import { goalOf } from "./deploy/registration";
+import { goalOf, readGoalOf } from "./deploy/registration";
 import { CancelledError } from "./deploy/step-executor";
 import { ExitCode, messageOf, NotImplementedError } from "./errors";
 import { channelOptions } from "./plugins/grpc-call";
@@ -89,6 +89,18 @@ async function registerResource(
   return response;
 }
 
+async function readResource(
+  context: MonitorContext,
+  request: rpc.ReadResourceRequest,
+): Promise<rpc.ReadResourceResponse> {
+  if (request.getType() === "pulumi:pulumi:StackReference") throw new NotImplementedError("stack references");
+  const state = await context.deployment().register(readGoalOf(request, context.root));
+  const response = new rpc.ReadResourceResponse();
+  response.setUrn(state.urn);
+  response.setProperties(toStruct(state.outputs ?? {}));
+  return response;
+}
+
 async function invoke(context: MonitorContext, request: rpc.ResourceInvokeRequest): Promise<InvokeResponse> {
   const token = request.getTok();
   if (token.startsWith("pulumi:pulumi:")) throw new NotImplementedError(`the function '${token}'`);
@@ -132,7 +144,7 @@ function monitorHandlers(context: MonitorContext): Record<string, handleUnaryCal
       return new Empty();
     }),
     invoke: reported(context, (request: rpc.ResourceInvokeRequest) => invoke(context, request)),
-    readResource: refuse(context, "reading resources that the stack does not own (`get`, stack references)"),
+    readResource: reported(context, (request: rpc.ReadResourceRequest) => readResource(context, request)),
     call: refuse(context, "calls of methods of remote components"),
     registerStackTransform: refuse(context, "resource transforms"),
     registerStackInvokeTransform: refuse(context, "invoke transforms"),

@@ -19,13 +19,18 @@ export interface Session {
   state: LoadedState;
   env: NodeJS.ProcessEnv;
   parallel: number;
+  /** URNs of the only resources that may change, and of those to be replaced; empty: no such wish. */
+  targets: ReadonlySet<string>;
+  replaceTargets: ReadonlySet<string>;
 }
 
 /** One run of the engine. */
 export interface RunOptions {
   preview: boolean;
-  /** Nothing is asked for, so that everything goes. */
-  destroy: boolean;
+  /** `destroy`: nothing is asked for, so that everything goes; `refresh`: only the providers are asked. */
+  kind: "update" | "destroy" | "refresh";
+  /** Whether the providers are asked first how the resources really are. */
+  refresh: boolean;
   emit: EventSink;
   interrupts: Interrupts;
 }
@@ -103,10 +108,10 @@ function makeDeployment(
   host: HostContext,
   early: () => EarlyPlugins,
 ): Deployment {
-  const { backend, stack, config, state, parallel } = session;
+  const { backend, stack, config, state, parallel, targets, replaceTargets } = session;
   const { preview, emit } = options;
   return new Deployment({
-    ...{ stack, project: backend.project.name, preview, parallel, emit },
+    ...{ stack, project: backend.project.name, preview, parallel, emit, targets, replaceTargets },
     resources: state.resources,
     pending: state.pending,
     loadProvider: (packageName, version) =>
@@ -127,7 +132,7 @@ function warnOfPending(session: Session, emit: EventSink): void {
   emit({ kind: "diagnostic", diagnostic: { urn: "", severity: "warning", message, ephemeral: false } });
 }
 
-/** Runs the program against the state: a preview, an update, or (without the program) a destruction. */
+/** Runs the program against the state: a preview, an update, or (without the program) a refresh or a destruction. */
 export async function runDeployment(session: Session, options: RunOptions): Promise<RunResult> {
   const started = performance.now();
   const { preview, emit, interrupts } = options;
@@ -147,9 +152,11 @@ export async function runDeployment(session: Session, options: RunOptions): Prom
     void deployment.registry.cancel();
   });
   try {
-    warnOfPending(session, emit);
-    if (!options.destroy) await runToTheEnd(session, options, deployment, address);
-    if (!deployment.failed && !interrupts.happened) await deployment.finish();
+    const goesOn = (): boolean => options.kind !== "refresh" && !deployment.failed && !interrupts.happened;
+    if (options.refresh) await deployment.refresh(options.kind === "refresh");
+    if (goesOn()) warnOfPending(session, emit);
+    if (goesOn() && options.kind === "update") await runToTheEnd(session, options, deployment, address);
+    if (goesOn()) await deployment.finish();
   } catch (error) {
     deployment.fail("", messageOf(error));
   } finally {

@@ -14,8 +14,12 @@ export interface Attempt {
   readonly site: Site;
   readonly address: DatabaseAddress;
   readonly catalogue: Catalogue;
+  /** Where the operator wants to have a look; empty for nowhere. */
+  readonly stopAfter: StopAfter;
   readonly progress: AttemptProgress;
 }
+
+export type StopAfter = "" | "backup" | "migrate";
 
 /** How far an attempt has come: what later phases and the way back from a failure need to know. */
 export interface AttemptProgress {

@@ -1,63 +1,84 @@
 import { headIndex } from "../planner/chain";
-import type { OpenAttempt, World } from "../planner/world";
+import { environmentDigest } from "../planner/installation";
+import type { OpenAttempt, ServerFacts, World } from "../planner/world";
 import type { DatabaseAddress } from "../postgres/connection";
 import type { DatabaseFacts } from "../postgres/facts";
 import { type Ledger, nextAttempt } from "../postgres/ledger";
+import { loadCatalogue } from "../releases/catalogue";
 import type { Catalogue } from "../releases/release";
 import { processRuntime } from "../runtimes/process";
-import type { ServiceState } from "../runtimes/runtime";
 import { nextAttemptWithoutLedger } from "./attempt-number";
+import { readDisk } from "./disk";
+import { FaultCollector, type ObservedService } from "./faults";
 import { lookAtDatabase, readRestoreWorld } from "./restore-facts";
-import { readEnvironment, serviceSpecs, type Site } from "./site";
+import { catalogueFolder, readAddress, readEnvironment, serviceSpecs, type Site } from "./site";
 
 /** What Preflight saw: the planner's world, and the facts behind it. */
 export interface Observation {
   readonly world: World;
-  readonly database: DatabaseFacts;
-  readonly ledger: Ledger;
-  readonly services: readonly { readonly name: string; readonly state: ServiceState }[];
-}
-
-export interface ObserveOptions {
   readonly address: DatabaseAddress;
   readonly catalogue: Catalogue;
+  readonly database: DatabaseFacts;
+  readonly ledger: Ledger;
+  readonly services: readonly ObservedService[];
+}
+
+/** What to look at. */
+export interface View {
+  readonly site: Site;
   /** The release that is wanted, to tell which services are as they should be. */
   readonly version: string;
-  /** Whether a backup is to be restored: then a database that cannot be read is no fault. */
-  readonly mayBeDamaged?: boolean;
+  /** Secret; empty when `.env` says where the database is. */
+  readonly databaseUrl: string;
+  /** The backup that is to be restored: then a database that cannot be read is no fault. */
+  readonly restoreFrom?: string;
 }
+
+/** What an attempt under way knows already, and goes on with. */
+export type Known = Pick<Observation, "address" | "catalogue">;
 
 /**
  * Looks at an installation and touches nothing: READ ONLY sessions, no lock, no file, no process.
  *
- * @throws DatabaseFault when the database does not answer, and what reading `.env` throws
+ * @throws WorldFault with everything that cannot be looked at
  */
-export async function observe(
-  site: Site,
-  { address, catalogue, version, mayBeDamaged = false }: ObserveOptions,
-): Promise<Observation> {
-  const { file } = await readEnvironment(site);
-  const services = await inspectServices(site, version);
-  const budgetMs = site.preview.budget * 1000;
-  const look = await lookAtDatabase(address, { budgetMs, mayBeDamaged });
-  const { database, ledger, damage } = look;
+export async function observe(view: View, known?: Known): Promise<Observation> {
+  const { site, version, databaseUrl, restoreFrom = "" } = view;
+  const faults = new FaultCollector();
+  const catalogue = known?.catalogue ?? (await faults.of("catalogue", loadCatalogue(catalogueFolder(site))));
+  const environment = await faults.of(site.environmentFile, readEnvironment(site));
+  const services = environment && (await faults.of("services", inspectServices(site, version)));
+  const urlFrom = databaseUrl === "" ? site.environmentFile : "octollm:databaseUrl";
+  const canAsk = environment !== null || databaseUrl !== "";
+  const address = known?.address ?? (canAsk ? await faults.of(urlFrom, readAddress(site, databaseUrl)) : null);
+  const how = { budgetMs: site.preview.budget * 1000, mayBeDamaged: restoreFrom !== "", catalogue };
+  const found = address && (await faults.of("database", lookAtDatabase(address, how)));
+  if (!catalogue || !environment || !services || !address || !found) throw faults.fault(services ?? []);
+  const { database, ledger, looksLike, damage } = found;
   const world: World = {
     database: database.database,
     release: findRunningRelease({ services, database, ledger, catalogue }),
     revisions: database.revisions,
+    looksLike,
+    server: describeServer(database, ledger),
+    disk: await readDisk(site, address, database),
     openAttempt: unfinishedAttempt(ledger),
     nextAttempt: damage === null ? nextAttempt(ledger) : await nextAttemptWithoutLedger(site),
+    lastOutcome: lastOutcome(ledger),
     services: services.map(({ name, state }) => ({
       name,
       running: state.running,
-      current: state.healthy && state.release === version,
+      current: state.healthy && state.release === version && state.asSpecified !== false,
+      asSpecified: state.asSpecified !== false,
       release: state.release,
+      obstructed: state.obstructed,
     })),
-    environment: file,
+    environment: environment.file,
+    environmentDigest: environmentDigest(environment.file.toBuffer()),
     applied: ledger.appliedRevisions,
-    restore: await readRestoreWorld(site, look, version),
+    restore: await readRestoreWorld(site, found, version),
   };
-  return { world, database, ledger, services };
+  return { world, address, catalogue, database, ledger, services };
 }
 
 /** The last attempt, unless it reached its end: it may be running, have failed, or have been killed. */
@@ -67,15 +88,32 @@ export function unfinishedAttempt({ lastAttempt }: Ledger): OpenAttempt | null {
   return { attempt, from: fromVersion, to: toVersion, planId, reviewedPlan };
 }
 
-async function inspectServices(site: Site, version: string): Promise<Observation["services"]> {
-  const runtime = processRuntime;
-  const specs = await serviceSpecs(site, version);
-  return Promise.all(specs.map(async (spec) => ({ name: spec.name, state: await runtime.inspect(spec) })));
+function lastOutcome({ lastAttempt }: Ledger): World["lastOutcome"] {
+  if (lastAttempt?.status !== "succeeded") return null;
+  const { toVersion: release, revision, environmentDigest: digest } = lastAttempt;
+  return { release, revision, environmentDigest: digest };
 }
 
-interface Evidence extends Omit<Observation, "world"> {
-  readonly catalogue: Catalogue;
+function describeServer({ role, ...database }: DatabaseFacts, ledger: Ledger): ServerFacts {
+  return {
+    user: role.user,
+    isReplica: database.inRecovery,
+    isReadOnly: database.readOnlyByDefault,
+    mayCreateSchema: role.mayCreateSchema,
+    mayWriteLedger: ledger.schemaVersion === 0 ? null : role.mayWriteLedger,
+    mayStamp: role.mayStamp,
+    createsIn: role.createsIn,
+    searchPath: database.searchPath,
+    relations: database.relations,
+  };
 }
+
+async function inspectServices(site: Site, version: string): Promise<ObservedService[]> {
+  const specs = await serviceSpecs(site, version);
+  return Promise.all(specs.map(async (spec) => ({ name: spec.name, state: await processRuntime.inspect(spec) })));
+}
+
+type Evidence = Pick<Observation, "services" | "database" | "ledger" | "catalogue">;
 
 /**
  * The release that was complete last. What serves is believed when all services agree and the schema is theirs, so that

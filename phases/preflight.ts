@@ -5,16 +5,15 @@ import { closedGates } from "../planner/gates";
 import { makePlan, type Outcome } from "../planner/make-plan";
 import type { Plan } from "../planner/plan";
 import type { Refusal } from "../planner/refusals";
-import type { Client, DatabaseAddress } from "../postgres/connection";
+import type { Client } from "../postgres/connection";
 import { ensureLedger, type NewAttempt, openAttempt } from "../postgres/ledger";
-import { loadCatalogue } from "../releases/catalogue";
-import type { Catalogue } from "../releases/release";
 import { programVersion } from "../version";
-import { type Attempt, type AttemptProgress, noProgress, PhaseError, withLedger } from "./attempt";
+import { type Attempt, type AttemptProgress, noProgress, PhaseError, type StopAfter, withLedger } from "./attempt";
 import { keepAttemptNumber } from "./attempt-number";
+import { describeRefusals } from "./faults";
 import { type Observation, observe } from "./observe";
 import { verifyBeforeRestore } from "./restore";
-import { catalogueFolder, goalOf, logOffsets, readAddress, type Site } from "./site";
+import { goalOf, logOffsets, type Site } from "./site";
 
 /** Which database a stack belongs to; a null identifier is one that the role may not read. */
 export interface DatabasePin {
@@ -32,23 +31,26 @@ export interface Request {
   readonly emptyStack: boolean;
   /** Secret; empty when `.env` says where the database is. */
   readonly databaseUrl: string;
+  readonly stopAfter: StopAfter;
 }
 
 /** One look at the world, and what the planner made of it. */
 export interface Look {
-  readonly address: DatabaseAddress;
-  readonly catalogue: Catalogue;
   readonly observation: Observation;
   readonly outcome: Outcome;
 }
 
-/** Looks at the installation and plans; touches nothing. */
-export async function look({ site, version, restoreFrom, emptyStack, databaseUrl }: Request): Promise<Look> {
-  const catalogue = await loadCatalogue(catalogueFolder(site));
-  const address = await readAddress(site, databaseUrl);
-  const observation = await observe(site, { address, catalogue, version, mayBeDamaged: restoreFrom !== "" });
-  const outcome = makePlan(observation.world, goalOf(site, version, emptyStack, restoreFrom), catalogue);
-  return { address, catalogue, observation, outcome };
+/** Looks at the installation and plans; touches nothing. @throws WorldFault with everything that cannot be looked at */
+export async function look({
+  site,
+  version,
+  restoreFrom,
+  emptyStack,
+  databaseUrl,
+}: Omit<Request, "stopAfter">): Promise<Look> {
+  const observation = await observe({ site, version, restoreFrom, databaseUrl });
+  const outcome = makePlan(observation.world, goalOf(site, version, emptyStack, restoreFrom), observation.catalogue);
+  return { observation, outcome };
 }
 
 /** The pin of the database that was looked at. */
@@ -81,11 +83,6 @@ export function plannedBy({ outcome }: Look): Plan {
   throw new PhaseError(describeRefusals(outcome.reasons));
 }
 
-/** Refusals as text, a line each. */
-export function describeRefusals(reasons: readonly Refusal[]): string {
-  return reasons.map(({ path, text }) => `${path}: ${text}`).join("\n");
-}
-
 /**
  * Opens an attempt in the ledger; the caller holds the upgrade lock.
  *
@@ -105,7 +102,7 @@ export async function begin(
       `The upgrade was not started, nothing was touched. Still to be accepted:\n${describeRefusals(gates)}`,
     );
   await verifyBeforeRestore(request.site, plan.restore);
-  const { address, catalogue } = seen;
+  const { address, catalogue } = seen.observation;
   const opened: NewAttempt = {
     stack,
     host: hostname(),
@@ -126,7 +123,8 @@ export async function begin(
   await keepAttemptNumber(request.site, plan.attempt);
   const logs = await logOffsets(request.site, plan.from);
   const progress: AttemptProgress = { ...noProgress(), logOffsets: logs, ledger: isDamaged ? "none" : "there" };
-  return { attempt: { number: plan.attempt, plan, opened, site: request.site, address, catalogue, progress }, seen };
+  const { site, stopAfter } = request;
+  return { attempt: { number: plan.attempt, plan, opened, site, address, catalogue, stopAfter, progress }, seen };
 }
 
 async function enterAttempt(client: Client, opened: NewAttempt): Promise<void> {

@@ -13,12 +13,17 @@ import { type ListedDatabase, listRelatedDatabases, readDatabaseRights } from ".
 import { DatabaseFault, errorText } from "../postgres/errors";
 import { type DatabaseFacts, readDatabaseFacts } from "../postgres/facts";
 import { emptyLedger, type Ledger, readLedger } from "../postgres/ledger";
+import { refusePooler } from "../postgres/pooler";
+import { recognise } from "../postgres/recognise";
+import type { Catalogue } from "../releases/release";
 import { type Site, sitePath } from "./site";
 
 /** What one look at the database and its server tells. */
 export interface DatabaseLook {
   readonly database: DatabaseFacts;
   readonly ledger: Ledger;
+  /** Release whose schema the database has, although nobody stamped it. */
+  readonly looksLike: Awaited<ReturnType<typeof recognise>> | null;
   /** Why the database cannot be read; null when it can. */
   readonly damage: string | null;
   readonly rights: { readonly mayRename: boolean; readonly roles: readonly string[] };
@@ -34,14 +39,23 @@ export interface DatabaseLook {
  */
 export async function lookAtDatabase(
   address: DatabaseAddress,
-  { budgetMs, mayBeDamaged }: { budgetMs: number; mayBeDamaged: boolean },
+  {
+    budgetMs,
+    mayBeDamaged,
+    catalogue = null,
+  }: { budgetMs: number; mayBeDamaged: boolean; catalogue?: Catalogue | null },
 ): Promise<DatabaseLook> {
   const options = { name: "preview", readOnly: true, connectTimeoutMs: budgetMs };
   try {
+    // First: behind a pooler, the settings of the session below would reach other clients.
+    await refusePooler(address, budgetMs);
     return await withClient(address, options, async (client) => {
       await client.query(`SET statement_timeout = ${budgetMs}`);
+      const database = await readDatabaseFacts(client);
+      const isUnstamped = database.revisions.length === 0 && catalogue !== null;
       return {
-        database: await readDatabaseFacts(client),
+        database,
+        looksLike: isUnstamped ? await recognise(client, catalogue.releases) : null,
         ledger: await readLedger(client),
         damage: null,
         rights: await readDatabaseRights(client, address.database),
@@ -52,7 +66,7 @@ export async function lookAtDatabase(
     if (!isDamage(error)) throw error;
     if (!mayBeDamaged) throw withHint(error);
     const damage = error.kind === "missing-database" ? "there is no such database" : errorText(error);
-    return { ...(await readDamagedDatabase(address, options)), ledger: emptyLedger, damage };
+    return { ...(await readDamagedDatabase(address, options)), ledger: emptyLedger, looksLike: null, damage };
   }
 }
 
@@ -95,12 +109,26 @@ interface Surroundings {
 async function describeBackup(listed: ListedBackup, around: Surroundings): Promise<BackupFacts> {
   const { id, path, manifest } = listed;
   if (!manifest) {
-    const none = { created: "", release: "", revision: null, environment: null, hasConfig: false };
+    const none = {
+      created: "",
+      release: "",
+      revision: null,
+      environmentDigest: "",
+      environment: null,
+      hasConfig: false,
+    };
     return { id, ...none, fault: listed.fault ?? "it has no manifest" };
   }
   const has = (name: string) => manifest.files.some((file) => file.path === name || file.path === name + ageEnding);
   const { created, release, revision } = manifest;
-  const facts = { id, created, release, revision, hasConfig: has(configArchive) };
+  const facts = {
+    id,
+    created,
+    release,
+    revision,
+    environmentDigest: manifest.environment,
+    hasConfig: has(configArchive),
+  };
   // Only those that could be asked for are looked at more closely.
   if (release !== around.version) return { ...facts, environment: null, fault: null };
   const environment =

@@ -1,9 +1,11 @@
 import { makePlan } from "../planner/make-plan";
 import type { Plan } from "../planner/plan";
-import { closeAttempt } from "../postgres/ledger";
+import { closeFailed } from "../postgres/ledger";
+import { endStarters } from "../runtimes/starters";
 import { type Activity, type Attempt, withLedger } from "./attempt";
 import { backUp } from "./backup";
 import { changeEnvironmentFile } from "./environment";
+import { mendIndexes } from "./indexes";
 import { migrate } from "./migrate";
 import { observe } from "./observe";
 import { quiesce } from "./quiesce";
@@ -22,10 +24,18 @@ export async function settle(attempt: Attempt, failure: string, activity: Activi
   const state = await describeState(attempt).catch(
     (error: unknown) => `How things stand could not be read: ${text(error)}`,
   );
-  await withLedger(attempt, (client) =>
-    closeAttempt(client, { attempt: attempt.number, status: "failed", error: failure }),
-  ).catch(() => undefined);
+  await withLedger(attempt, (client) => closeFailed(client, { attempt: attempt.number, error: failure })).catch(
+    () => undefined,
+  );
   return [undone, state, ...nextCommands(attempt)].join("\n");
+}
+
+/**
+ * The same when no phase was under way: a command of the deployment may be, and is ended first.
+ */
+export async function settleBetweenPhases(attempt: Attempt, failure: string, activity: Activity): Promise<string> {
+  await endStarters(attempt.number);
+  return settle(attempt, failure, activity);
 }
 
 async function undo(attempt: Attempt, activity: Activity): Promise<string> {
@@ -34,11 +44,12 @@ async function undo(attempt: Attempt, activity: Activity): Promise<string> {
   if (progress.restored) return `Nothing was undone: backup ${plan.restore.backup ?? ""} is in the database's place.`;
   if (site.onFailure === "leave") return "Nothing was undone, as onFailure says.";
   try {
+    activity.signal.throwIfAborted();
     const way = await planBack(attempt);
     if (typeof way === "string") return way;
     activity.progress(`going back to OctoLLM ${plan.from}`);
-    await execute({ ...attempt, plan: way }, activity);
-    return `It was undone: OctoLLM ${plan.from} serves again.`;
+    const remarks = await execute({ ...attempt, plan: way }, activity);
+    return [`It was undone: OctoLLM ${plan.from} serves again.`, ...remarks].join("\n");
   } catch (error) {
     return `It could not be undone: ${text(error)}`;
   }
@@ -46,7 +57,7 @@ async function undo(attempt: Attempt, activity: Activity): Promise<string> {
 
 /** The plan back to the release before, or why there is none that loses nothing. */
 async function planBack({ site, address, catalogue, plan }: Attempt): Promise<Plan | string> {
-  const { world } = await observe(site, { address, catalogue, version: plan.from });
+  const { world } = await observe({ site, version: plan.from, databaseUrl: "" }, { address, catalogue });
   const outcome = makePlan(world, goalOf(site, plan.from, false), catalogue);
   if (outcome.kind === "refused")
     return `It was not undone: ${outcome.reasons.map((reason) => reason.text).join("; ")}`;
@@ -55,19 +66,23 @@ async function planBack({ site, address, catalogue, plan }: Attempt): Promise<Pl
   return outcome.plan;
 }
 
-async function execute(attempt: Attempt, activity: Activity): Promise<void> {
+/** Does a plan that leads back: the phases of an upgrade, without the engine. @returns remarks on indexes */
+export async function execute(attempt: Attempt, activity: Activity): Promise<string[]> {
   const { plan } = attempt;
   const steps = [...plan.revisions.pre, ...plan.revisions.post];
   await quiesce(attempt, plan.stops.services, activity);
   // The new release may have served and written: what is undone now has to be in a backup first.
   if (steps.length > 0) await backUp(attempt, activity);
   await migrate(attempt, steps, activity);
+  const remarks = await mendIndexes(attempt, activity);
   await changeEnvironmentFile(attempt, plan.environment);
   await resume(attempt, plan.from, activity);
+  return remarks;
 }
 
-async function describeState({ site, address, catalogue, plan, progress }: Attempt): Promise<string> {
-  const { world } = await observe(site, { address, catalogue, version: plan.from });
+/** What runs, which revision, and which backup. */
+export async function describeState({ site, address, catalogue, plan, progress }: Attempt): Promise<string> {
+  const { world } = await observe({ site, version: plan.from, databaseUrl: "" }, { address, catalogue });
   const services = world.services.map(
     ({ name, running, release }) => `${name} ${running ? (release ?? "runs") : "stopped"}`,
   );

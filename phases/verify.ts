@@ -9,6 +9,7 @@ import type { Release, SmokeRequest } from "../releases/release";
 import { scanLog } from "../runtimes/log-scan";
 import { processRuntime } from "../runtimes/process";
 import type { ServiceSpec } from "../runtimes/runtime";
+import { withoutSecrets } from "../runtimes/secrets";
 import { type Activity, type Attempt, PhaseError } from "./attempt";
 import { serviceSpecs } from "./site";
 
@@ -127,7 +128,10 @@ function checkLogs({ site, progress }: Attempt, specs: readonly ServiceSpec[]): 
     return {
       check: `${spec.name} logs no error since it started`,
       passed: first === undefined,
-      detail: first === undefined ? "no error" : `${count} lines, first: ${first.slice(0, 200)}`,
+      detail:
+        first === undefined
+          ? "no error"
+          : `${count} lines, first: ${withoutSecrets(first, spec.environment).slice(0, 200)}`,
     };
   });
 }

@@ -25,6 +25,8 @@ export interface BackupFacts {
   readonly revision: string | null;
   /** Why it cannot be used; null when nothing speaks against it. */
   readonly fault: string | null;
+  /** Enough of the SHA-256 of its `.env` to tell whether that is in place. */
+  readonly environmentDigest: string;
   /** Its copy of `.env`; null when it is encrypted. */
   readonly environment: DotenvFile | null;
   /** Whether it holds the config folder. */

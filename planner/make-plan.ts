@@ -3,9 +3,10 @@ import { createHash } from "node:crypto";
 import type { Catalogue, Release } from "../releases/release";
 import { compareVersions } from "../releases/version";
 import { noRestore } from "./backups";
-import { findRelease, releasesBetween } from "./chain";
+import { findRelease, releasesBetween, revisionIndex } from "./chain";
 import { planChecks } from "./checks";
 import { planEnvironment } from "./environment";
+import { obstacles } from "./obstacles";
 import type { BackupPlan, DeployPlan, Direction, LossPlan, Plan } from "./plan";
 import { type Refusal, refusals } from "./refusals";
 import {
@@ -38,17 +39,23 @@ export function makePlan(world: World, goal: Goal, catalogue: Catalogue): Outcom
   const chosen = chooseRestore(world, goal, catalogue);
   if (chosen.kind === "refused") return chosen;
   if (chosen.kind === "restore") return restorePlan(world, goal, catalogue, chosen);
-  const reasons = refusals(world, goal, catalogue);
+  const reasons = [...refusals(world, goal, catalogue)];
   const to = findRelease(catalogue, goal.version);
   const from = world.release === null ? undefined : findRelease(catalogue, world.release);
-  if (reasons.length > 0 || !to || !from) return { kind: "refused", reasons };
-  const choice = chooseRevisions(world.revisions[0] ?? null, to, catalogue);
+  const revision = world.revisions.length === 1 ? world.revisions[0] : undefined;
+  // Without these there is no plan in whose way anything could stand.
+  if (!to || !from || revision === undefined || revisionIndex(catalogue, revision) === undefined)
+    return { kind: "refused", reasons };
+  const choice = chooseRevisions(revision, to, catalogue);
   if (choice.kind === "no-way-down") {
     const instead = restoreInstead(world, { to, ...choice });
-    return instead.kind === "refused" ? instead : restorePlan(world, goal, catalogue, instead);
+    if (instead.kind === "refused") return { kind: "refused", reasons: [...reasons, ...instead.reasons] };
+    return reasons.length > 0 ? { kind: "refused", reasons } : restorePlan(world, goal, catalogue, instead);
   }
   const plan = assemble({ world, goal, catalogue, from, to, choice });
-  return { kind: "plan", plan, settled: isSettled(plan, world) };
+  const settled = isSettled(plan, world);
+  if (!settled || goal.emptyStack) reasons.push(...obstacles(plan, world, catalogue));
+  return reasons.length > 0 ? { kind: "refused", reasons } : { kind: "plan", plan, settled };
 }
 
 interface Situation {

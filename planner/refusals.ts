@@ -53,7 +53,7 @@ function judgeRevision(world: World, catalogue: Catalogue): Refusal[] {
         path,
         text:
           `database '${world.database}' has no revision in alembic_version, so there is no OctoLLM to adopt. ` +
-          `If its schema is that of a release, stamp it: alembic stamp <revision>`,
+          describeLikeness(world, catalogue),
       },
     ];
   if (revisionIndex(catalogue, revision) !== undefined) return [];
@@ -67,14 +67,25 @@ function judgeRevision(world: World, catalogue: Catalogue): Refusal[] {
   ];
 }
 
+function describeLikeness({ looksLike }: World, catalogue: Catalogue): string {
+  const revision = looksLike === null ? undefined : catalogue.chain[headIndex(catalogue, looksLike)]?.revision;
+  if (revision === undefined)
+    return "Its schema is that of no release in the catalogue. Does DATABASE_URL lead to the right database?";
+  return (
+    `Its schema is that of OctoLLM ${looksLike}. If that is what it is, have it stamped:\n` +
+    `  npx octollm adopt --revision ${revision}`
+  );
+}
+
 function judgeRelease(world: World, goal: Goal, catalogue: Catalogue): Refusal[] {
   const revision = world.revisions[0];
+  if (world.release === null && revision === undefined) return [];
   if (world.release === null)
     return [
       {
         path: "services",
         text:
-          `no running service says its release, and revision '${revision ?? "none"}' does not belong to one release only. ` +
+          `no running service says its release, and revision '${revision}' does not belong to one release only. ` +
           `Start the installed release, then run this again`,
       },
     ];
@@ -101,7 +112,7 @@ function judgeAdoption(world: World, goal: Goal, catalogue: Catalogue, running: 
           `  octollm config set version ${goal.version} && octollm up`,
       },
     ];
-  const down = world.services.filter((service) => !service.current);
+  const down = world.services.filter((service) => !service.current && service.obstructed === null);
   if (down.length > 0)
     return down.map(({ name, running: runs, release }) => ({
       path: `octollm:services.${name}`,

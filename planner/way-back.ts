@@ -14,8 +14,9 @@ interface Situation {
 /** How this plan is undone once it is done: shown before it starts. */
 export function planWayBack({ direction, from, to, steps, catalogue }: Situation): RollbackPlan {
   const command = `octollm config set version ${from.version} && octollm up`;
-  if (direction === "adopt" || (direction === "none" && steps.length === 0))
-    return { class: "nothing-to-undo", steps: ["nothing but this stack's state is new"], loses: [] };
+  // The same release again: its schema, settings and services are put right.
+  if (direction === "adopt" || from.version === to.version)
+    return { class: "nothing-to-undo", steps: ["the release stays the same"], loses: [] };
   if (direction === "down")
     return {
       class: "upgrade-again",

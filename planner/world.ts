@@ -1,4 +1,5 @@
 import type { DotenvFile } from "../environment/dotenv-file";
+import type { RelationFacts } from "../postgres/facts";
 import type { RestoreWorld } from "./backups";
 
 /** What an installation is like: read by Preflight, judged by the planner. No secrets but those in `.env`. */
@@ -9,12 +10,19 @@ export interface World {
   readonly release: string | null;
   /** Rows of alembic_version; more than one is two heads. */
   readonly revisions: readonly string[];
+  /** Without any revision: the release whose schema this looks like; null when nothing tells. */
+  readonly looksLike: string | null;
+  readonly server: ServerFacts;
+  readonly disk: DiskFacts;
   readonly openAttempt: OpenAttempt | null;
   /** Number that the next attempt will have. */
   readonly nextAttempt: number;
+  /** What the last attempt left behind; null when it did not succeed. Fields that nobody noted are null. */
+  readonly lastOutcome: LastOutcome | null;
   readonly services: readonly ServiceFacts[];
-  /** The operator's `.env` as it is. */
+  /** The operator's `.env` as it is, and enough of its digest to tell whether it was edited. */
   readonly environment: DotenvFile;
+  readonly environmentDigest: string;
   /** Applied revisions as the ledger knows them; those that Alembic applied are missing. */
   readonly applied: readonly AppliedRevision[];
   readonly restore: RestoreWorld;
@@ -30,13 +38,48 @@ export interface OpenAttempt {
   readonly reviewedPlan: string | null;
 }
 
+/** What the database takes from us. */
+export interface ServerFacts {
+  /** The role, for texts. */
+  readonly user: string;
+  readonly isReplica: boolean;
+  readonly isReadOnly: boolean;
+  readonly mayCreateSchema: boolean;
+  /** Null when there is no ledger yet. */
+  readonly mayWriteLedger: boolean | null;
+  readonly mayStamp: boolean;
+  /** Schemas in which the role may make relations, and those in which unqualified names are looked for. */
+  readonly createsIn: readonly string[];
+  readonly searchPath: readonly string[];
+  readonly relations: readonly Relation[];
+}
+
+/** A relation as the planner knows it; `bytes` are those with its indexes. */
+export type Relation = Omit<RelationFacts, "estimatedRows">;
+
+/** Free space where something is going to be written, in bytes; null where it cannot be known from here. */
+export interface DiskFacts {
+  readonly backups: { readonly path: string; readonly free: number; readonly lastBackup: number | null } | null;
+  readonly data: { readonly path: string; readonly free: number } | null;
+}
+
+export interface LastOutcome {
+  readonly release: string;
+  readonly revision: string | null;
+  readonly environmentDigest: string | null;
+}
+
 export interface ServiceFacts {
   readonly name: string;
   /** Whether it runs, healthy, as the release and settings that were asked for. */
   readonly current: boolean;
   readonly running: boolean;
+  /** False when it was started with other settings, or another `.env`, than there are now. */
+  readonly asSpecified: boolean;
   /** What it says it is, when it says so. */
   readonly release: string | null;
+  /** Why its port cannot be had: who else holds it; null when nobody does. */
+  readonly obstructed: string | null;
 }
 
 export interface AppliedRevision {

@@ -82,15 +82,26 @@ function newClient(address: DatabaseAddress, { name, connectTimeoutMs = 10_000 }
   return client;
 }
 
+/** Opens a session and sets nothing in it, as `openClient` does; the caller closes it. */
+export async function openPlainClient(address: DatabaseAddress, options: ClientOptions): Promise<Client> {
+  const client = newClient(address, options);
+  try {
+    await client.connect();
+    return client;
+  } catch (error) {
+    await closeClient(client);
+    throw translateError({ error, address, doing: `connect to ${describeAddress(address)}` });
+  }
+}
+
 /**
  * Opens a session that the caller closes with `closeClient`; prefer `withClient`.
  *
  * @throws DatabaseFault that says what to do about it
  */
 export async function openClient(address: DatabaseAddress, options: ClientOptions): Promise<Client> {
-  const client = newClient(address, options);
+  const client = await openPlainClient(address, options);
   try {
-    await client.connect();
     // Server-side defaults of the role or database must not cut long work short.
     await client.query(noTimeouts);
     if (options.readOnly) await client.query("SET default_transaction_read_only = on");

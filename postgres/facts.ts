@@ -1,3 +1,4 @@
+import type { RelationKind } from "../releases/release";
 import type { Client } from "./connection";
 import { errorCode } from "./errors";
 import { ledgerSchema } from "./ledger-schema";
@@ -13,6 +14,12 @@ export interface DatabaseFacts {
   /** Such as `150018`. */
   readonly serverVersionNumber: number;
   readonly inRecovery: boolean;
+  /** Whether transactions are read-only here unless they say otherwise. */
+  readonly readOnlyByDefault: boolean;
+  /** Where the server keeps its data, on its own host; null when this role may not know it. */
+  readonly dataDirectory: string | null;
+  /** Schemas in which unqualified names are looked for, in this order. */
+  readonly searchPath: readonly string[];
   readonly hasAlembicVersion: boolean;
   /** The rows of `alembic_version`; more than one is a branched history. */
   readonly revisions: readonly string[];
@@ -27,8 +34,12 @@ export interface DatabaseFacts {
 export interface RelationFacts {
   readonly schema: string;
   readonly name: string;
-  readonly kind: "table" | "partitioned table" | "materialized view" | "view" | "foreign table";
+  readonly kind: RelationKind;
   readonly owner: string;
+  /** What this role may do with it: as its owner, with its rows. */
+  readonly owned: boolean;
+  readonly readable: boolean;
+  readonly writable: boolean;
   /** The planner's statistics; null when the relation was never analyzed. */
   readonly estimatedRows: number | null;
   /** With indexes and TOAST; from statistics when somebody holds the relation exclusively. */
@@ -42,13 +53,19 @@ export interface RoleFacts {
   /** `schema.name` of the tables and materialized views that this role does not own, so may not alter. */
   readonly notOwned: readonly string[];
   readonly mayCreateSchema: boolean;
+  /** Schemas in which it may make relations and indexes. */
+  readonly createsIn: readonly string[];
+  /** Whether it may change `alembic_version`; true when there is none. */
+  readonly mayStamp: boolean;
+  /** Whether it may write the ledger; true when there is none. */
+  readonly mayWriteLedger: boolean;
   /** Whether it may end sessions of other roles. */
   readonly maySignalOthers: boolean;
   /** Owner (by membership) of every table, or superuser. */
   readonly isOwnerOrSuperuser: boolean;
 }
 
-const kinds: Record<string, RelationFacts["kind"]> = {
+const kinds: Record<string, RelationKind> = {
   r: "table",
   p: "partitioned table",
   m: "materialized view",
@@ -69,7 +86,10 @@ export const userRelations = `
 export async function readDatabaseFacts(client: Client): Promise<DatabaseFacts> {
   const { rows } = await client.query<Server>(
     `SELECT current_database() AS database, current_setting('server_version') AS version,
-            current_setting('server_version_num')::int AS number, pg_is_in_recovery() AS recovery`,
+            current_setting('server_version_num')::int AS number, pg_is_in_recovery() AS recovery,
+            (SELECT reset_val = 'on' FROM pg_catalog.pg_settings WHERE name = 'default_transaction_read_only') AS "readOnly",
+            (SELECT setting FROM pg_catalog.pg_settings WHERE name = 'data_directory') AS "dataDirectory",
+            current_schemas(false)::text[] AS "searchPath"`,
   );
   const [server] = rows;
   if (!server) throw new Error("PostgreSQL answered no row about itself.");
@@ -82,6 +102,9 @@ export async function readDatabaseFacts(client: Client): Promise<DatabaseFacts> 
     serverVersion: server.version.split(" ")[0] ?? server.version,
     serverVersionNumber: server.number,
     inRecovery: server.recovery,
+    readOnlyByDefault: server.readOnly,
+    dataDirectory: server.dataDirectory,
+    searchPath: server.searchPath,
     hasAlembicVersion: alembic !== null,
     revisions: alembic ?? [],
     isEmpty: tables.length === 0,
@@ -96,6 +119,9 @@ interface Server {
   version: string;
   number: number;
   recovery: boolean;
+  readOnly: boolean;
+  dataDirectory: string | null;
+  searchPath: string[];
 }
 
 /** The rows of `alembic_version`, sorted, or null when there is no such table. */
@@ -126,6 +152,8 @@ export async function readSystemIdentifier(
 async function readRelations(client: Client): Promise<RelationFacts[]> {
   const select = (bytes: string) => `
     SELECT n.nspname AS schema, c.relname AS name, c.relkind AS kind, pg_get_userbyid(c.relowner) AS owner,
+           pg_has_role(c.relowner, 'USAGE') AS owned, has_table_privilege(c.oid, 'SELECT') AS readable,
+           has_table_privilege(c.oid, 'INSERT, UPDATE, DELETE') AS writable,
            CASE WHEN c.reltuples >= 0 THEN c.reltuples::bigint END AS rows, ${bytes} AS bytes
     FROM pg_catalog.pg_class c, pg_catalog.pg_namespace n
     WHERE c.relkind IN ('r', 'p', 'm', 'v', 'f') AND ${userRelations} ORDER BY 1, 2`;
@@ -134,6 +162,9 @@ async function readRelations(client: Client): Promise<RelationFacts[]> {
     name: string;
     kind: string;
     owner: string;
+    owned: boolean;
+    readable: boolean;
+    writable: boolean;
     rows: string | null;
     bytes: string;
   }
@@ -149,13 +180,11 @@ async function readRelations(client: Client): Promise<RelationFacts[]> {
     if (errorCode(error) !== "55P03") throw error;
     found = (await client.query<Row>(select("c.relpages * current_setting('block_size')::bigint"))).rows;
   }
-  return found.map((row) => ({
-    schema: row.schema,
-    name: row.name,
-    kind: kinds[row.kind] ?? "table",
-    owner: row.owner,
-    estimatedRows: row.rows === null ? null : Number(row.rows),
-    bytes: Number(row.bytes),
+  return found.map(({ rows, bytes, kind, ...row }) => ({
+    ...row,
+    kind: kinds[kind] ?? "table",
+    estimatedRows: rows === null ? null : Number(rows),
+    bytes: Number(bytes),
   }));
 }
 
@@ -168,11 +197,23 @@ async function readInvalidIndexes(client: Client): Promise<string[]> {
   return rows.map((row) => row.name);
 }
 
+/** SQL: whether this role may change the rows of a table; true when there is no such table. */
+function mayWrite(condition: string): string {
+  return `coalesce((SELECT bool_and(has_table_privilege(c.oid, 'INSERT') AND has_table_privilege(c.oid, 'UPDATE'))
+    FROM pg_catalog.pg_class c WHERE ${condition}), true)`;
+}
+
+const alembicTable = "c.oid = to_regclass('alembic_version')";
+const ledgerTable = `c.relname = 'attempts' AND c.relnamespace = (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = '${ledgerSchema}')`;
+
 async function readRole(client: Client): Promise<RoleFacts> {
   const { rows } = await client.query<Omit<RoleFacts, "isOwnerOrSuperuser">>(
     `SELECT r.rolname AS "user", r.rolsuper AS "isSuperuser",
             r.rolsuper OR pg_has_role(d.datdba, 'USAGE') AS "ownsDatabase",
             has_database_privilege(d.oid, 'CREATE') AS "mayCreateSchema",
+            ARRAY(SELECT nspname FROM pg_catalog.pg_namespace WHERE nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema'
+                    AND has_schema_privilege(oid, 'CREATE') ORDER BY 1)::text[] AS "createsIn",
+            ${mayWrite(alembicTable)} AS "mayStamp", ${mayWrite(ledgerTable)} AS "mayWriteLedger",
             r.rolsuper OR pg_has_role('pg_signal_backend', 'USAGE') AS "maySignalOthers",
             ARRAY(SELECT format('%I.%I', n.nspname, c.relname) FROM pg_catalog.pg_class c, pg_catalog.pg_namespace n
                   WHERE c.relkind IN ('r', 'p', 'm') AND ${userRelations}

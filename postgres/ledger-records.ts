@@ -26,6 +26,10 @@ export interface Attempt {
   readonly backupId: string | null;
   /** Rows per table once writers were stopped. */
   readonly counts: Readonly<Record<string, number>> | null;
+  /** What it left behind when it succeeded; null otherwise, and for attempts of older programs. */
+  readonly revision: string | null;
+  /** First digits of the SHA-256 of `.env`. */
+  readonly environmentDigest: string | null;
   /** The setting `restoreFrom` that this attempt fulfils; null when it had none to fulfil. */
   readonly restoreWish: string | null;
   /** The backup that this attempt has put in the database's place. */
@@ -78,8 +82,9 @@ export interface Ledger {
   readonly appliedRevisions: readonly AppliedRevision[];
 }
 
-/** The select list that reads a row of `attempts` as an `Attempt`; ledgers of version 1 have no restores. */
+/** The select list that reads a row of `attempts` as an `Attempt`; a ledger of an older program lacks the last columns. */
 export const attemptColumns = `attempt, stack, host, pid, program_version AS "programVersion", plan_id AS "planId",
   reviewed_plan AS "reviewedPlan", from_version AS "fromVersion", to_version AS "toVersion", direction, status, phase,
   started_at AS "startedAt", finished_at AS "finishedAt", error, backup_id AS "backupId", counts,
+  to_jsonb(attempts) ->> 'revision' AS revision, to_jsonb(attempts) ->> 'environment_digest' AS "environmentDigest",
   to_jsonb(attempts) ->> 'restore_wish' AS "restoreWish", to_jsonb(attempts) ->> 'restored_backup' AS "restoredBackup"`;

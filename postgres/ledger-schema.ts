@@ -71,17 +71,24 @@ CREATE INDEX events_attempt ON ${ledgerSchema}.events (attempt);
 INSERT INTO ${ledgerSchema}.ledger (version) VALUES (1);
 `;
 
+/** What an attempt left behind, so that a later one can tell what somebody else has changed since. */
 const second = `
+ALTER TABLE ${ledgerSchema}.attempts ADD COLUMN revision text, ADD COLUMN environment_digest text;
+INSERT INTO ${ledgerSchema}.ledger (version) VALUES (2);
+`;
+
+/** Restores. */
+const third = `
 ALTER TABLE ${ledgerSchema}.attempts DROP CONSTRAINT attempts_direction_check;
 ALTER TABLE ${ledgerSchema}.attempts
   ADD CONSTRAINT attempts_direction_check CHECK (direction IN ('adopt', 'up', 'down', 'none', 'restore')),
   ADD COLUMN restore_wish text,
   ADD COLUMN restored_backup text;
-INSERT INTO ${ledgerSchema}.ledger (version) VALUES (2);
+INSERT INTO ${ledgerSchema}.ledger (version) VALUES (3);
 `;
 
 /** SQL that takes the ledger from version n to n + 1, at index n. Never edit one that was released: append. */
-export const ledgerMigrations: readonly string[] = [first, second];
+export const ledgerMigrations: readonly string[] = [first, second, third];
 
 /** The version that this program reads and writes. */
 export const ledgerVersion = ledgerMigrations.length;

@@ -187,17 +187,26 @@ export async function recordBackup(client: Client, record: { attempt: number; ba
   await updateAttempt(client, record.attempt, "backup_id = $2", [record.backupId]);
 }
 
+/** Closes an attempt that reached its end, with what it leaves behind. */
+export async function closeSucceeded(
+  client: Client,
+  record: { attempt: number; revision: string | null; environmentDigest: string },
+): Promise<void> {
+  await updateAttempt(
+    client,
+    record.attempt,
+    "status = 'succeeded', revision = $2, environment_digest = $3, finished_at = clock_timestamp()",
+    [record.revision, record.environmentDigest],
+  );
+}
+
 /**
- * Closes an attempt.
+ * Closes an attempt that did not.
  *
  * @param record - `error` is what the operator was told; it must hold no secret
  */
-export async function closeAttempt(
-  client: Client,
-  record: { attempt: number; status: "succeeded" | "failed"; error?: string },
-): Promise<void> {
-  await updateAttempt(client, record.attempt, "status = $2, error = $3, finished_at = clock_timestamp()", [
-    record.status,
-    record.error ?? null,
+export async function closeFailed(client: Client, record: { attempt: number; error: string }): Promise<void> {
+  await updateAttempt(client, record.attempt, "status = 'failed', error = $2, finished_at = clock_timestamp()", [
+    record.error,
   ]);
 }

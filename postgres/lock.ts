@@ -8,10 +8,12 @@ import {
   type DatabaseAddress,
   describeAddress,
   openClient,
+  withClient,
 } from "./connection";
 import { isConnectionLoss, translateError } from "./errors";
 import { readLedger } from "./ledger";
 import { openMaintenance } from "./maintenance";
+import { pause } from "./pause";
 
 /**
  * Key of the advisory lock: the bytes of `octollmu` as a bigint. Documented in docs/ledger.md; never change it, or two
@@ -93,6 +95,42 @@ async function takeLock(address: DatabaseAddress, key: string, client: Client): 
     await closeClient(client);
     throw translateError({ error, address, doing: "take the upgrade lock" });
   }
+}
+
+/** How long a lock that was lost is tried to be had again: a server that was restarted needs some seconds. */
+const retakeForMs = 20_000;
+
+/**
+ * Takes a lock again that this process has lost, once the database answers. A session of ours that the server still
+ * holds for alive, since the network swallowed its end, is ended.
+ *
+ * @throws what `acquireUpgradeLock` throws, after twenty seconds of trying; at once when somebody else holds the lock
+ */
+export async function retakeUpgradeLock(
+  address: DatabaseAddress,
+  options: { holder: LockHolder; lost: UpgradeLock; progress: (line: string) => void },
+): Promise<UpgradeLock> {
+  const { holder, lost, progress } = options;
+  for (const deadline = Date.now() + retakeForMs; ;) {
+    try {
+      await endSession(address, { backend: lost.backend, name: applicationName(holderName(holder)) });
+      return await acquireUpgradeLock(address, { holder });
+    } catch (error) {
+      if (error instanceof UpgradeLockedError || Date.now() > deadline) throw error;
+      progress(`waiting for ${describeAddress(address)} to answer again`);
+      await pause(1_000);
+    }
+  }
+}
+
+async function endSession(address: DatabaseAddress, session: { backend: number; name: string }): Promise<void> {
+  await withClient(address, { name: "retake lock" }, async (client) => {
+    const ours = "FROM pg_catalog.pg_stat_activity WHERE pid = $1 AND application_name = $2";
+    const parameters = [session.backend, session.name];
+    await client.query(`SELECT pg_terminate_backend(pid) ${ours}`, parameters);
+    for (let tries = 0; tries < 50 && (await client.query(`SELECT ${ours}`, parameters)).rows.length > 0; tries++)
+      await pause(100);
+  });
 }
 
 /** `stack@host pid`, cut so that the pid survives the 63 bytes of application_name. */

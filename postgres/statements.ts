@@ -2,6 +2,7 @@ import { hasSqlDetails, loadModule, type Node, parseSync } from "libpg-query";
 
 import type { Statement } from "../releases/release";
 import { statementLocks } from "./statement-locks";
+import { statementObjects } from "./statement-needs";
 
 /** SQL that PostgreSQL's own parser refuses. */
 export class SqlSyntaxError extends Error {
@@ -62,7 +63,9 @@ export async function loadParser(): Promise<void> {
  * @throws SqlSyntaxError with file, line, column and a caret
  */
 export function parseScript(sql: string, source: ScriptSource = {}): Statement[] {
-  return parseStatements(sql, source).map(({ sql: text, line, locks }) => ({ sql: text, line, locks }));
+  return parseStatements(sql, source).map(({ sql: text, line, locks, needs, creates }) => {
+    return { sql: text, line, locks, needs, creates };
+  });
 }
 
 /** As `parseScript`, with the parse tree of each statement. */
@@ -75,7 +78,8 @@ export function parseStatements(sql: string, { file = "SQL", firstLine = 1 }: Sc
       const text = slice.replace(/[\s;]+$/, "");
       const leading = slice.length - slice.trimStart().length;
       const line = firstLine + countLines(bytes.subarray(0, start).toString("utf8") + slice.slice(0, leading));
-      return { sql: text.trimStart(), line, locks: statementLocks(node), node };
+      const locks = statementLocks(node);
+      return { sql: text.trimStart(), line, locks, ...statementObjects(node, locks), node };
     },
   );
 }

@@ -26,7 +26,9 @@ function main(engineAddress: string): void {
   process.stdin.once("end", () => void end(session, service));
   // An engine that is done interrupts its plugins. A Ctrl-C in a terminal looks the same: then work under way goes on
   // until the engine's Cancel has brought it to a good end.
-  process.on("SIGINT", () => (service.isBusy ? undefined : void end(session, service)));
+  process.on("SIGINT", () => {
+    if (!service.isBusy) void service.bringBack().finally(() => end(session, service));
+  });
 }
 
 /** A server does not notice a lost client while a statement waits: what runs there is given time to be cancelled. */

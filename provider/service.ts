@@ -4,6 +4,8 @@ import type { IResourceProviderServer } from "@pulumi/pulumi/proto/provider_grpc
 import * as messages from "@pulumi/pulumi/proto/provider_pb";
 import { Empty } from "google-protobuf/google/protobuf/empty_pb";
 
+import type { Attempt } from "../phases/attempt";
+import { settleBetweenPhases } from "../phases/settle";
 import { programVersion } from "../version";
 import { decodeProperties, encodeProperties } from "./codec";
 import type { Change } from "./diff";
@@ -46,6 +48,8 @@ export class UpgradeService {
   readonly #session: Session;
   readonly #engine: Engine;
   #underWay = 0;
+  /** Set once `bringBack` has something to do. */
+  #wayBack: Promise<void> | null = null;
 
   constructor(session: Session, engine: Engine) {
     this.#session = session;
@@ -69,9 +73,9 @@ export class UpgradeService {
       diff: unary((request) => this.#diff(request)),
       create: unary((request) => this.#create(request)),
       update: unary((request) => this.#update(request)),
-      read: unary((request) => Promise.resolve(read(request))),
+      read: unary((request) => this.#read(request)),
       delete: unary((request) => this.#delete(request)),
-      cancel: unary(() => Promise.resolve(this.#cancel())),
+      cancel: unary(() => this.#cancel()),
     };
   }
 
@@ -85,9 +89,30 @@ export class UpgradeService {
     return response;
   }
 
-  #cancel(): Empty {
+  /** An engine cancels what it was asked to, and whatever is there when it ends: it waits for the answer. */
+  async #cancel(): Promise<Empty> {
     this.#session.cancel("The operation was cancelled.");
+    await this.bringBack();
     return new Empty();
+  }
+
+  /**
+   * Brings the old release back when an attempt is open and none of its phases is under way, and so none is there to do
+   * it: after a Ctrl-C between two phases or during a resource that is not ours, or when such a resource has failed.
+   */
+  bringBack(): Promise<void> {
+    if (this.isBusy && this.#wayBack === null) return Promise.resolve();
+    const attempt = this.#session.close();
+    if (attempt !== null) this.#wayBack = this.#whole("", this.#settle(attempt));
+    return this.#wayBack ?? Promise.resolve();
+  }
+
+  async #settle(attempt: Attempt): Promise<void> {
+    const log = this.#engine.logOf("");
+    const progress = (line: string) => log.progress(line);
+    const failure = "The run ended before its last phase.";
+    const signal = await this.#session.signalForWayBack(attempt, progress);
+    log.warning(`${failure}\n${await settleBetweenPhases(attempt, failure, { signal, progress })}`);
   }
 
   #route(urn: string): { handler: ResourceHandler; call: Call } {
@@ -118,7 +143,8 @@ export class UpgradeService {
   async #diff(request: messages.DiffRequest): Promise<messages.DiffResponse> {
     const { handler, call } = this.#route(request.getUrn());
     const old = decodeProperties(request.getOldInputs());
-    const changes = await handler.diff(call, decodeProperties(request.getNews()), old);
+    const state = decodeProperties(request.getOlds());
+    const changes = await this.#told(handler.diff(call, decodeProperties(request.getNews()), old, state));
     const response = new messages.DiffResponse();
     const { DIFF_NONE, DIFF_SOME } = messages.DiffResponse.DiffChanges;
     response.setChanges(changes.length === 0 ? DIFF_NONE : DIFF_SOME);
@@ -172,6 +198,27 @@ export class UpgradeService {
     }
   }
 
+  /** The same for what is not work. */
+  async #told<T>(answer: Promise<T>): Promise<T> {
+    try {
+      return await answer;
+    } finally {
+      await this.#engine.flushed();
+    }
+  }
+
+  /** Never answers without an id: a database that cannot be reached must not make a resource vanish from the state. */
+  async #read(request: messages.ReadRequest): Promise<messages.ReadResponse> {
+    const { handler, call } = this.#route(request.getUrn());
+    const response = new messages.ReadResponse();
+    response.setId(request.getId());
+    const state = decodeProperties(request.getProperties());
+    const found = (await handler.read?.(call, state)) ?? {};
+    response.setProperties(encodeProperties({ ...state, ...found }));
+    response.setInputs(encodeProperties({ ...decodeProperties(request.getInputs()), ...found }));
+    return response;
+  }
+
   async #delete(request: messages.DeleteRequest): Promise<Empty> {
     const { handler, call } = this.#route(request.getUrn());
     await this.#whole(request.getId(), handler.forget(call, decodeProperties(request.getProperties())));
@@ -189,15 +236,6 @@ function handshake(): messages.ProviderHandshakeResponse {
 function echo(request: messages.CheckRequest): messages.CheckResponse {
   const response = new messages.CheckResponse();
   response.setInputs(request.getNews());
-  return response;
-}
-
-/** A database that cannot be reached must never make a resource vanish from the state: what is known is answered. */
-function read(request: messages.ReadRequest): messages.ReadResponse {
-  const response = new messages.ReadResponse();
-  response.setId(request.getId());
-  response.setProperties(request.getProperties());
-  response.setInputs(request.getInputs());
   return response;
 }
 

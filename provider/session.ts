@@ -1,10 +1,24 @@
 import { hostname } from "node:os";
 
 import type { Attempt } from "../phases/attempt";
-import { PhaseError } from "../phases/attempt";
+import { PhaseError, withLedger } from "../phases/attempt";
 import type { DatabaseAddress } from "../postgres/connection";
 import { isDamage } from "../postgres/damage";
-import { acquireServerLock, acquireUpgradeLock, type LockHolder, type UpgradeLock } from "../postgres/lock";
+import { readLedger } from "../postgres/ledger";
+import {
+  acquireServerLock,
+  acquireUpgradeLock,
+  type LockHolder,
+  retakeUpgradeLock,
+  type UpgradeLock,
+} from "../postgres/lock";
+
+/** An attempt whose every phase is done. */
+export interface CompletedAttempt {
+  readonly number: number;
+  /** Folder of its backup; null when it made none. */
+  readonly backup: string | null;
+}
 
 /**
  * What one provider process holds: the upgrade lock from the first mutating call to its end, and the attempt that
@@ -15,11 +29,14 @@ export class Session {
   readonly #cancel = new AbortController();
   #lock: UpgradeLock | null = null;
   #isServerLock = false;
-  #locked: { readonly address: DatabaseAddress; readonly holder: LockHolder } | null = null;
+  #locked: DatabaseAddress | null = null;
+  #holder: LockHolder = { stack: "" };
   #attempt: Attempt | null = null;
   /** Secret: the URL of the setting `databaseUrl`, empty when `.env` has it. */
   databaseUrl = "";
   isAbandoned = false;
+  /** The attempt that was complete last when Preflight looked, in this run or before. */
+  completed: CompletedAttempt | null = null;
 
   /** Ends all that is under way. */
   cancel(reason: string): void {
@@ -37,11 +54,6 @@ export class Session {
     return this.#lock ? AbortSignal.any([this.#cancel.signal, this.#lock.lost]) : this.#cancel.signal;
   }
 
-  /** Aborted only when the lock is lost: what brings the old release back must outlive a Ctrl-C. */
-  get settlingSignal(): AbortSignal {
-    return this.#lock?.lost ?? new AbortController().signal;
-  }
-
   /**
    * Takes the lock unless this process holds it already.
    *
@@ -50,7 +62,7 @@ export class Session {
   async lock(address: DatabaseAddress, stack: string, mayBeDamaged = false): Promise<void> {
     if (this.#lock) return;
     const holder = { stack, host: hostname(), pid: process.pid };
-    this.#locked = { address, holder };
+    [this.#holder, this.#locked] = [holder, address];
     try {
       this.#lock = await acquireUpgradeLock(address, { holder });
     } catch (error) {
@@ -63,8 +75,8 @@ export class Session {
   /** Runs work during which no session may be on the database: the server's lock stands in for the database's own. */
   async withoutLock<T>(work: () => Promise<T>): Promise<T> {
     const own = this.#lock;
-    if (!own || !this.#locked) throw new PhaseError("The upgrade lock is not held.");
-    const { address, holder } = this.#locked;
+    const [address, holder] = [this.#locked, this.#holder];
+    if (!own || !address) throw new PhaseError("The upgrade lock is not held.");
     const server = this.#isServerLock ? own : await acquireServerLock(address, { holder });
     if (server !== own) await own.release();
     try {
@@ -76,13 +88,34 @@ export class Session {
     }
   }
 
+  /**
+   * For what brings the old release back: it must outlive a Ctrl-C, and it needs the lock. One that was lost, because the
+   * connection broke or the server was restarted, is taken again, unless somebody else has gone on meanwhile.
+   *
+   * @returns aborted when the lock is lost and cannot be had again
+   */
+  async signalForWayBack(attempt: Attempt, progress: (line: string) => void): Promise<AbortSignal> {
+    if (this.#lock === null) return new AbortController().signal;
+    if (!this.#lock.lost.aborted) return this.#lock.lost;
+    try {
+      this.#lock = await retakeUpgradeLock(attempt.address, { holder: this.#holder, lost: this.#lock, progress });
+      const { openAttempt } = await withLedger(attempt, readLedger);
+      if (openAttempt?.attempt === attempt.number) return this.#lock.lost;
+      throw new PhaseError(`Attempt ${attempt.number} is not open any more: another run has taken over.`);
+    } catch (error) {
+      return AbortSignal.abort(error);
+    }
+  }
+
   open(attempt: Attempt): void {
     this.#attempt = attempt;
   }
 
-  /** Ends the attempt; later phases are refused. */
-  close(): void {
+  /** Ends the attempt; later phases are refused. @returns the one that was open */
+  close(): Attempt | null {
+    const attempt = this.#attempt;
     this.#attempt = null;
+    return attempt;
   }
 
   /**
@@ -92,6 +125,7 @@ export class Session {
    */
   attempt(number: number): Attempt {
     if (this.#attempt?.number === number) return this.#attempt;
+    this.#cancel.signal.throwIfAborted();
     throw new PhaseError(
       `Attempt ${number} is not under way: a phase runs only after Preflight in the same run. Nothing was touched. ` +
         `Run the whole stack, without --target and --replace: npx octollm up`,

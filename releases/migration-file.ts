@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
 
-import { parseScript } from "../postgres/statements";
+import type { Node } from "libpg-query";
+
+import { parseScript, parseStatements } from "../postgres/statements";
 import { CatalogueError } from "./errors";
 import type { Migration, Script } from "./release";
 
@@ -114,7 +116,8 @@ function readSection({ lines, from, to, file, transaction }: SectionOfFile): Scr
   const first = bounded.findIndex((line) => line.trim() !== "");
   const last = bounded.findLastIndex((line) => line.trim() !== "");
   const sql = first < 0 ? [] : bounded.slice(first, last + 1).map((line) => line.trimEnd());
-  const statements = parseScript(sql.join("\n"), { file, firstLine: from + first + 1 });
+  const place = { file, firstLine: from + first + 1 };
+  const statements = parseScript(sql.join("\n"), place);
   if (statements.length === 0)
     throw new CatalogueError([{ file, line: from, reason: "this section has no statement" }]);
   if (transaction === "transactional") {
@@ -124,5 +127,23 @@ function readSection({ lines, from, to, file, transaction }: SectionOfFile): Scr
         { file, line: alone.line, reason: "CONCURRENTLY cannot run in a transaction: say 'transaction: none'" },
       ]);
   }
+  const unsafe = parseStatements(sql.join("\n"), place).find(({ node }) => !isRepeatable(node));
+  if (transaction === "none" && unsafe)
+    throw new CatalogueError([
+      {
+        file,
+        line: unsafe.line,
+        reason:
+          "without a transaction an up that is killed here would do this again: only CREATE, DROP and REINDEX INDEX " +
+          "CONCURRENTLY, VACUUM and ANALYZE may stand in 'transaction: none'",
+      },
+    ]);
   return { sql, statements };
+}
+
+/** Whether a statement may be done again after a run that was killed: its effect is known, or nobody sees it. */
+function isRepeatable(node: Node): boolean {
+  if ("IndexStmt" in node) return node.IndexStmt.concurrent === true;
+  if ("DropStmt" in node) return node.DropStmt.concurrent === true;
+  return "ReindexStmt" in node || "VacuumStmt" in node;
 }

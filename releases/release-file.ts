@@ -15,6 +15,9 @@ const environmentChange = z.union([
     .strictObject({ deprecate: key })
     .transform(({ deprecate }): EnvironmentChange => ({ kind: "deprecate", key: deprecate })),
   z
+    .strictObject({ require: key, text: z.string().min(1) })
+    .transform(({ require, text }): EnvironmentChange => ({ kind: "require", key: require, text })),
+  z
     .strictObject({ url_path: key, suffix: relativePath, replacement: relativePath })
     .transform(({ url_path, ...rest }): EnvironmentChange => ({ kind: "url-path", key: url_path, ...rest })),
 ]);
@@ -43,9 +46,11 @@ const releaseSchema = z
     ),
     invariants: z.array(z.strictObject({ name: z.string(), violations: z.string() })),
     indexes: z.array(z.string()),
+    recognised_by: z.string().nullable().default(null),
   })
-  .transform(({ strict_head, required_stop, ...rest }) => ({
+  .transform(({ strict_head, required_stop, recognised_by, ...rest }) => ({
     ...rest,
+    recognisedBy: recognised_by,
     strictHead: strict_head,
     requiredStop: required_stop,
   }));
@@ -99,7 +104,11 @@ function withoutUnion(issue: Issue): Issue[] {
   );
   if (meant) return meant.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] }));
   return [
-    { ...issue, message: "must be one of { add, default[, from] }, { deprecate }, { url_path, suffix, replacement }" },
+    {
+      ...issue,
+      message:
+        "must be one of { add, default[, from] }, { deprecate }, { require, text }, { url_path, suffix, replacement }",
+    },
   ];
 }
 

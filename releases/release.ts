@@ -17,6 +17,8 @@ export interface Release {
   readonly api: readonly ApiChange[];
   readonly smoke: readonly SmokeRequest[];
   readonly invariants: readonly Invariant[];
+  /** A query that answers whether a schema is this release's; null when nothing tells. Stamps are not looked at. */
+  readonly recognisedBy: string | null;
   /** Indexes that must exist and be valid once this release serves, besides those of earlier releases. */
   readonly indexes: readonly string[];
   /** In chain order. */
@@ -29,6 +31,8 @@ export type EnvironmentChange =
   | { readonly kind: "add"; readonly key: string; readonly from?: string; readonly default: string }
   /** A variable that this release no longer reads: its line is commented out. */
   | { readonly kind: "deprecate"; readonly key: string }
+  /** A variable that the release needs, and for which nobody but the operator knows the value. */
+  | { readonly kind: "require"; readonly key: string; readonly text: string }
   /** A URL whose path ends in `suffix` and gets another ending; an absent or empty value is left alone. */
   | { readonly kind: "url-path"; readonly key: string; readonly suffix: string; readonly replacement: string };
 
@@ -95,6 +99,10 @@ export interface Statement {
   readonly line: number;
   /** What it takes of each relation it names. */
   readonly locks: readonly StatementLock[];
+  /** What must be there for it to run. */
+  readonly needs: readonly StatementNeed[];
+  /** Relations and indexes that it makes, named as in `needs`. */
+  readonly creates: readonly string[];
 }
 
 export interface StatementLock {
@@ -102,6 +110,20 @@ export interface StatementLock {
   /** PostgreSQL's name of the lock mode, such as `ACCESS EXCLUSIVE`. */
   readonly mode: string;
   readonly rewrites: boolean;
+}
+
+export type RelationKind = "table" | "partitioned table" | "materialized view" | "view" | "foreign table";
+
+/** A relation that a statement cannot do without. */
+export interface StatementNeed {
+  /** Name as the statement has it, quoted where it must be. */
+  readonly relation: string;
+  /** `own`: only its owner may do this; `read` and `write`: the privilege on its rows. */
+  readonly right: "own" | "read" | "write";
+  /** What it may be; empty for anything. */
+  readonly kinds: readonly RelationKind[];
+  /** The statement says IF EXISTS. */
+  readonly optional: boolean;
 }
 
 /** All releases, oldest first, and their revisions as one chain, base first. */

@@ -1,6 +1,6 @@
 import { askHealth, type HealthAnswer, isHealthy, mayBeTheService } from "./health";
 import { allProcesses, type Listeners, listenersOn, type ProcessInfo, processOf, wasStartedWith } from "./processes";
-import { readRecord, type ServiceRecord, tokenVariable } from "./record";
+import { digestOf, readRecord, type ServiceRecord, tokenVariable } from "./record";
 import type { ServiceSpec, ServiceState } from "./runtime";
 
 /**
@@ -17,6 +17,11 @@ export interface Look {
   readonly listeners: Listeners;
   readonly health: HealthAnswer;
   readonly state: ServiceState;
+}
+
+/** Whether what we started was started with these settings and this environment. */
+export function isAsSpecified(record: ServiceRecord | null, spec: ServiceSpec): boolean {
+  return record?.specDigest === digestOf(spec, record?.token ?? "");
 }
 
 /** Living processes that we started for this record, and what they started themselves. */
@@ -66,12 +71,12 @@ function isAboutThis(record: ServiceRecord | null, pid: number | undefined): rec
 function stateOf(spec: ServiceSpec, kind: Look["kind"], found: Found): ServiceState {
   const { record, members, listeners, health } = found;
   const at = `port ${spec.port}`;
-  const none = { running: false, healthy: false, pid: null, release: null, startedByUs: false };
-  if (kind === "absent") return { ...none, detail: `nothing listens on ${at}` };
+  const none = { running: false, healthy: false, pid: null, release: null, startedByUs: false, asSpecified: null };
+  if (kind === "absent") return { ...none, obstructed: null, detail: `nothing listens on ${at}` };
   if (kind === "stranger") {
     const stranger = `${at} is held by ${holderOf(listeners)}, which ${health.text} at ${spec.health}`;
     const beside = members[0] ? `; the process that was started (pid ${members[0].pid}) does not have the port` : "";
-    return { ...none, running: true, pid: listeners.pids[0] ?? null, detail: stranger + beside };
+    return { ...none, running: true, pid: listeners.pids[0] ?? null, obstructed: stranger, detail: stranger + beside };
   }
   const healthy = isHealthy(health);
   const manner = healthy ? `healthy on ${at}` : `not healthy: ${at} ${health.text} at ${spec.health}`;
@@ -79,7 +84,7 @@ function stateOf(spec: ServiceSpec, kind: Look["kind"], found: Found): ServiceSt
     const [pid] = listeners.pids;
     const known = isAboutThis(record, pid) ? record.release : null;
     const state = { ...none, running: true, healthy, pid: pid ?? null, release: health.version ?? known };
-    return { ...state, detail: `${holderOf(listeners)}, not started by us, is ${manner}` };
+    return { ...state, obstructed: null, detail: `${holderOf(listeners)}, not started by us, is ${manner}` };
   }
   return {
     running: true,
@@ -88,7 +93,8 @@ function stateOf(spec: ServiceSpec, kind: Look["kind"], found: Found): ServiceSt
     release: health.version ?? record?.release ?? null,
     startedByUs: true,
     startedAt: record?.startedAt,
-    specDigest: record?.specDigest,
+    asSpecified: isAsSpecified(record, spec),
+    obstructed: null,
     detail: `pid ${members[0]?.pid ?? 0} is ${manner}`,
   };
 }

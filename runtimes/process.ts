@@ -2,9 +2,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { askHealth, isHealthy } from "./health";
 import { logOffset, tailSince } from "./log-scan";
-import { holderOf, type Look, lookAt, membersOf } from "./look";
+import { holderOf, isAsSpecified, type Look, lookAt, membersOf } from "./look";
 import { processOf } from "./processes";
-import { digestOf, readRecord, removeRecord, writeRecord } from "./record";
+import { readRecord, removeRecord, writeRecord } from "./record";
 import { type Activity, type Runtime, ServiceError, type ServiceSpec, type ServiceState } from "./runtime";
 import { withoutSecrets } from "./secrets";
 import { type Spawned, spawnService } from "./spawn";
@@ -49,20 +49,16 @@ async function portHeld(spec: ServiceSpec, look: Look): Promise<ServiceError> {
   );
 }
 
-function isAsSpecified({ record }: Look, spec: ServiceSpec): boolean {
-  return record?.specDigest === digestOf(spec, record?.token ?? "");
-}
-
 function serves(look: Look, spec: ServiceSpec): boolean {
   const { healthy, release } = look.state;
   if (!healthy) return false;
   if (look.kind === "adopted") return release === spec.release || (release === null && look.record === null);
-  return look.kind === "ours" && release === spec.release && isAsSpecified(look, spec);
+  return look.kind === "ours" && release === spec.release && isAsSpecified(look.record, spec);
 }
 
 /** An earlier call was killed while it waited. */
 function isStarting(look: Look, spec: ServiceSpec): boolean {
-  return look.kind === "ours" && !look.state.healthy && !look.listeners.taken && isAsSpecified(look, spec);
+  return look.kind === "ours" && !look.state.healthy && !look.listeners.taken && isAsSpecified(look.record, spec);
 }
 
 /** A service that answers no version is taken for what the caller says it is; the record remembers it. */

@@ -1,6 +1,8 @@
 import { createHmac } from "node:crypto";
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
+
+import { z } from "zod";
 
 import type { ServiceSpec } from "./runtime";
 
@@ -18,6 +20,17 @@ export interface ServiceRecord {
   readonly adopted: boolean;
 }
 
+const schema = z.object({
+  // A number below 1 would name a process group, or every process there is.
+  pid: z.int().positive().nullable(),
+  identity: z.string().nullable(),
+  token: z.string(),
+  release: z.string(),
+  specDigest: z.string(),
+  startedAt: z.string(),
+  adopted: z.boolean(),
+});
+
 /** The variable that tells our processes from others. */
 export const tokenVariable = "OCTOLLM_SERVICE_TOKEN";
 
@@ -32,15 +45,16 @@ function fileOf(spec: ServiceSpec): string {
  */
 export function digestOf(spec: ServiceSpec, key: string): string {
   const environment = Object.entries(spec.environment).sort(([a], [b]) => (a < b ? -1 : 1));
-  const parts = [spec.command, spec.directory, environment, spec.port, spec.health, spec.release];
+  // An installation that was moved as a whole is the same.
+  const directory = relative(spec.stateFolder, spec.directory);
+  const parts = [spec.command, directory, environment, spec.port, spec.health, spec.release];
   return createHmac("sha256", key).update(JSON.stringify(parts)).digest("hex").slice(0, 16);
 }
 
 /** What we remember of this service; null when that is nothing, or was written by nobody of ours. */
 export function readRecord(spec: ServiceSpec): ServiceRecord | null {
   try {
-    const record = JSON.parse(readFileSync(fileOf(spec), "utf8")) as Partial<ServiceRecord> | null;
-    return typeof record?.token === "string" && typeof record.release === "string" ? (record as ServiceRecord) : null;
+    return schema.parse(JSON.parse(readFileSync(fileOf(spec), "utf8")));
   } catch {
     return null;
   }

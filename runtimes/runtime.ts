@@ -33,8 +33,10 @@ export interface ServiceState {
   readonly startedByUs: boolean;
   /** ISO time; known for what we started. */
   readonly startedAt?: string;
-  /** Digest of the specification that it was started with; known for what we started. */
-  readonly specDigest?: string;
+  /** Whether it was started with these settings and this environment; null for what we did not start. */
+  readonly asSpecified: boolean | null;
+  /** Its port is held by something that is not the service: by what. */
+  readonly obstructed: string | null;
   /** One sentence without secrets. */
   readonly detail: string;
 }

@@ -26,7 +26,7 @@ interface Target {
  * @throws ServiceError when it may not be ended, something starts it again, or the port is held by something else
  */
 export async function stopService(spec: ServiceSpec, activity: Activity = {}): Promise<ServiceState> {
-  const look = await lookAt(spec);
+  const look = await steadyLook(spec);
   if (look.kind === "stranger" && look.members.length === 0)
     throw new ServiceError(
       spec.name,
@@ -38,9 +38,20 @@ export async function stopService(spec: ServiceSpec, activity: Activity = {}): P
   return (await lookAt(spec)).state;
 }
 
+/** A process that ends at this very moment still has its port and is in nobody's list: what holds it is looked at again. */
+async function steadyLook(spec: ServiceSpec): Promise<Look> {
+  for (let turn = 1; ; turn++) {
+    const look = await lookAt(spec);
+    const isUnseen = look.listeners.taken && look.listeners.pids.length === 0 && look.members.length === 0;
+    if (!isUnseen || turn === 5) return look;
+    await sleep(2 * pollMilliseconds);
+  }
+}
+
 async function end(spec: ServiceSpec, look: Look, { signal, progress }: Activity): Promise<void> {
   const remaining = () => targetsOf(look).filter(isAlive);
   const doomed = remaining();
+  if (doomed.length === 0 && (await until(() => !listenersOn(spec.port).taken, 500))) return;
   if (doomed.length === 0)
     throw new ServiceError(
       spec.name,

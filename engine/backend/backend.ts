@@ -117,7 +117,7 @@ export class Backend {
   /** The stack's settings with the project's defaults, decrypted and checked. */
   async effectiveConfig(stack: string): Promise<EffectiveConfig> {
     const config = this.config(stack);
-    return effectiveConfig(this.project, stack, config, await this.secrets(config));
+    return effectiveConfig(this.project, stack, config, await this.secrets(config), true);
   }
 
   checkpoint(stack: string): Checkpoint {

@@ -6,6 +6,7 @@ import { ExitCode, NotImplementedError, OperatorError } from "../errors";
 import { omit } from "../property/omit";
 import { StateCodec } from "../state/codec";
 import { type PendingOperation, providerUrn, type ResourceState } from "../state/resource";
+import { faultOfCheckpoint } from "./checkpoint-shape";
 import { rfc3339Nano } from "./clock";
 import { keepAs, listIfThere, readIfThere, writeDurably } from "./files";
 import type { Location } from "./location";
@@ -38,8 +39,10 @@ export interface LoadedState {
   codec: StateCodec;
 }
 
+/** Features of states of version 4 that this engine has; a state that uses none is of version 3. */
+const knownFeatures = ["taint"];
+
 const refusedResourceKeys: Record<string, string> = {
-  taint: "tainted resources",
   viewOf: "views (resources that a provider published)",
   resourceHooks: "resource hooks",
   refreshBeforeUpdate: "refreshBeforeUpdate",
@@ -50,9 +53,10 @@ const refusedResourceKeys: Record<string, string> = {
 
 function refuseUnknownFeatures(checkpoint: Checkpoint): void {
   const { version, features } = checkpoint;
-  if (features?.length)
-    throw new NotImplementedError(`the state feature${features.length > 1 ? "s" : ""} ${features.join(", ")}`);
-  if (version !== 0 && version !== 3) throw new NotImplementedError(`states of version ${version}`);
+  const unknown = (features ?? []).filter((feature) => !knownFeatures.includes(feature));
+  if (unknown.length > 0)
+    throw new NotImplementedError(`the state feature${unknown.length > 1 ? "s" : ""} ${unknown.join(", ")}`);
+  if (![0, 3, 4].includes(version)) throw new NotImplementedError(`states of version ${version}`);
   for (const resource of checkpoint.checkpoint.latest?.resources ?? []) {
     const refused = Object.keys(refusedResourceKeys).find((key) => resource[key]);
     if (refused)
@@ -66,17 +70,17 @@ function malformed(file: string, what: string): OperatorError {
   );
 }
 
-function parse(file: string, text: string): Checkpoint {
+/** Reads a checkpoint; what is not one, or not whole, is refused with the name of the file that it stands in. */
+export function parseCheckpoint(file: string, text: string): Checkpoint {
   let parsed: unknown;
   try {
     parsed = JSON.parse(text);
   } catch (error) {
     throw malformed(file, (error as Error).message);
   }
+  const fault = faultOfCheckpoint(parsed);
+  if (fault !== null) throw malformed(file, fault);
   const checkpoint = parsed as Checkpoint;
-  if (typeof checkpoint?.version !== "number" || typeof checkpoint.checkpoint !== "object") {
-    throw malformed(file, "it is not a checkpoint");
-  }
   refuseUnknownFeatures(checkpoint);
   verifyIntegrity(file, checkpoint.checkpoint?.latest?.resources ?? []);
   return checkpoint;
@@ -85,9 +89,7 @@ function parse(file: string, text: string): Checkpoint {
 function verifyIntegrity(file: string, resources: Json[]): void {
   const seen = new Set<string>();
   for (const resource of resources) {
-    const urn = resource.urn;
-    if (typeof urn !== "string" || typeof resource.type !== "string")
-      throw malformed(file, "a resource has no URN or type");
+    const urn = resource.urn as string;
     const provider = typeof resource.provider === "string" ? [providerUrn(resource.provider)] : [];
     const parent = typeof resource.parent === "string" ? [resource.parent] : [];
     const missing = [...parent, ...provider, ...((resource.dependencies as string[]) ?? [])].find(
@@ -114,7 +116,7 @@ export function readCheckpoint(location: Location, stack: string): Checkpoint {
   const file = location.checkpoint(stack);
   const text = readIfThere(file);
   if (text === undefined) throw new OperatorError(`no stack named '${stack}' found`, ExitCode.stackNotFound);
-  return parse(file, text);
+  return parseCheckpoint(file, text);
 }
 
 /** When a stack's state was last written. */
@@ -175,9 +177,10 @@ export function encodeCheckpoint(
     operations.length > 0 ? `"pending_operations":[${operations.join(",")}],` : "",
   ].join("");
   const outer = omit(base.checkpoint, "latest");
-  const top = omit(base, "version", "checkpoint");
+  const features = resources.some(({ taint }) => taint === true) ? { version: 4, features: ["taint"] } : { version: 3 };
+  const top = omit(base, "version", "features", "checkpoint");
   const checkpoint = `${JSON.stringify(outer).slice(0, -1)},"latest":${head},${lists}${metadata}}`;
-  return `${JSON.stringify({ version: 3, ...top }).slice(0, -1)},"checkpoint":${checkpoint}}`;
+  return `${JSON.stringify({ ...features, ...top }).slice(0, -1)},"checkpoint":${checkpoint}}`;
 }
 
 /** Replaces a stack's checkpoint; the present one becomes `.bak`. */

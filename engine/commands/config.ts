@@ -1,7 +1,7 @@
 import { expectArguments } from "../cli-options";
 import { type ConfigNode, decryptNode, holdsSecret, type StackConfig } from "../config/stack-config";
 import { ExitCode, OperatorError } from "../errors";
-import { type CommandContext, textFlag } from "./context";
+import { type CommandContext, readStandardInput, textFlag } from "./context";
 import { table } from "./table";
 
 function stackConfig(context: CommandContext): { stack: string; config: StackConfig } {
@@ -66,15 +66,6 @@ export async function get(context: CommandContext): Promise<number> {
       : asText(value),
   );
   return ExitCode.success;
-}
-
-function readStandardInput(context: CommandContext): Promise<string> {
-  return new Promise((resolve, reject) => {
-    let text = "";
-    context.io.stdin.on("data", (data: Buffer | string) => (text += data.toString()));
-    context.io.stdin.on("end", () => resolve(text.replace(/\r?\n$/, "")));
-    context.io.stdin.on("error", reject);
-  });
 }
 
 /** With --path, numbers and booleans become what they look like, as with the Pulumi CLI. */

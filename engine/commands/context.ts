@@ -51,3 +51,13 @@ export function textFlag(context: CommandContext, name: string): string | undefi
   const value = context.flags[name];
   return typeof value === "string" ? value : undefined;
 }
+
+/** All of standard input, without its last line end. */
+export function readStandardInput(context: CommandContext): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let text = "";
+    context.io.stdin.on("data", (data: Buffer | string) => (text += data.toString()));
+    context.io.stdin.on("end", () => resolve(text.replace(/\r?\n$/, "")));
+    context.io.stdin.on("error", reject);
+  });
+}

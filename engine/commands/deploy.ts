@@ -14,8 +14,10 @@ import { renderJson } from "../display/json-view";
 import { ProgressView } from "../display/progress-view";
 import { Recorder } from "../display/recorder";
 import { hasChanges, renderDuration, renderOutputs, renderSummary } from "../display/summary";
-import { ExitCode, OperatorError } from "../errors";
-import { Interrupts, runDeployment, type RunResult, type Session } from "../operation";
+import { ExitCode, NotImplementedError, OperatorError } from "../errors";
+import { Interrupts, runDeployment, type RunOptions, type RunResult, type Session } from "../operation";
+import { omit } from "../property/omit";
+import type { PendingOperation } from "../state/resource";
 import { stackType } from "../state/urn";
 import { type CommandContext, textFlag } from "./context";
 
@@ -25,22 +27,40 @@ const common: Flags = {
   message: { type: "string", short: "m" },
   parallel: { type: "string", short: "p" },
   "expect-no-changes": { type: "boolean" },
+  refresh: { type: "boolean", short: "r" },
+  target: { type: "string", short: "t", multiple: true },
 };
 
-export const previewFlags: Flags = { ...common, json: { type: "boolean", short: "j" } };
-export const upFlags: Flags = {
+const replacing: Flags = {
+  replace: { type: "string", multiple: true },
+  "target-replace": { type: "string", multiple: true },
+};
+
+const confirmed: Flags = {
   ...common,
   yes: { type: "boolean", short: "y" },
   "skip-preview": { type: "boolean", short: "f" },
 };
-export const destroyFlags: Flags = upFlags;
 
-/** What a command of this file is about to do. */
-interface Operation {
-  destroy: boolean;
-  /** `update`, `destroy`: as in "Do you want to perform this update?". */
-  noun: "update" | "destroy";
-}
+export const previewFlags: Flags = { ...common, ...replacing, json: { type: "boolean", short: "j" } };
+export const upFlags: Flags = { ...confirmed, ...replacing };
+export const destroyFlags: Flags = confirmed;
+export const refreshFlags: Flags = {
+  ...omit(confirmed, "refresh"),
+  "preview-only": { type: "boolean" },
+  "clear-pending-creates": { type: "boolean" },
+};
+
+/** What a command is about to do: as in "Do you want to perform this update?". */
+type Operation = RunOptions["kind"];
+
+const commandOf: Record<Operation, string> = { update: "up", destroy: "destroy", refresh: "refresh" };
+
+const titles: Record<Operation, [preview: string, run: string]> = {
+  update: ["Previewing update", "Updating"],
+  destroy: ["Previewing destroy", "Destroying"],
+  refresh: ["Previewing refresh", "Refreshing"],
+};
 
 function parallelism(context: CommandContext): number {
   const text = textFlag(context, "parallel");
@@ -52,19 +72,39 @@ function parallelism(context: CommandContext): number {
 }
 
 /** Reads settings and state; everything that can be refused is refused here. */
-async function openSession(context: CommandContext, stack: string): Promise<Session> {
+async function openSession(context: CommandContext, stack: string, operation: Operation): Promise<Session> {
   const backend = context.backend();
   const config = backend.config(stack);
   const secrets = await backend.secrets(config);
+  const state = await loadState(backend.checkpoint(stack), secrets, backend.passphrase);
+  const isKept = ({ type }: PendingOperation): boolean =>
+    type !== "creating" || context.flags["clear-pending-creates"] !== true;
   return {
     backend,
     stack,
-    config: effectiveConfig(backend.project, stack, config, secrets),
+    // Settings are the program's; where it is not run, they may be incomplete.
+    config: effectiveConfig(backend.project, stack, config, secrets, operation === "update"),
     secrets,
-    state: await loadState(backend.checkpoint(stack), secrets, backend.passphrase),
+    state: { ...state, pending: state.pending.filter(isKept) },
     env: context.io.env,
     parallel: parallelism(context),
+    targets: urnsOf(context, "target", "target-replace"),
+    replaceTargets: urnsOf(context, "replace", "target-replace"),
   };
+}
+
+/** The URNs that some flags name. */
+function urnsOf(context: CommandContext, ...flags: string[]): Set<string> {
+  const named = flags.flatMap((flag) => (context.flags[flag] as string[] | undefined) ?? []);
+  const glob = named.find((urn) => urn.includes("*"));
+  if (glob)
+    throw new NotImplementedError(`the glob '${glob}' as a target`, "Name whole URNs: `stack --show-urns` lists them.");
+  return new Set(named);
+}
+
+/** By flag, or because Pulumi.yaml says `options.refresh: always`. */
+function wantsRefresh(context: CommandContext): boolean {
+  return context.flags.refresh === true || context.backend().project.alwaysRefresh;
 }
 
 interface Shown extends RunResult {
@@ -84,17 +124,14 @@ async function runShown(
   const paint = painter(context.terminal.colours);
   const view = new ProgressView(context.terminal, preview);
   if (!quiet) {
-    const verb = {
-      update: preview ? "Previewing update" : "Updating",
-      destroy: preview ? "Previewing destroy" : "Destroying",
-    }[operation.noun];
-    context.print(paint("headline", `${verb} (${session.stack}):`));
+    context.print(paint("headline", `${titles[operation][preview ? 0 : 1]} (${session.stack}):`));
   }
   const emit = (event: EngineEvent): void => {
     recorder.record(event);
     if (!quiet && !(asDiff && preview)) view.show(event);
   };
-  const result = await runDeployment(session, { preview, destroy: operation.destroy, emit, interrupts });
+  const refresh = operation === "refresh" || wantsRefresh(context);
+  const result = await runDeployment(session, { preview, kind: operation, refresh, emit, interrupts });
   if (!quiet) showEnd(context, session, recorder, result, preview);
   return { ...result, recorder };
 }
@@ -132,18 +169,16 @@ ${changes}`);
   );
 }
 
-function outcome(context: CommandContext, result: Shown, preview: boolean): number {
+function outcome(context: CommandContext, result: Shown, operation: Operation, preview: boolean): number {
+  const again = `What was done is in the state; run \`${commandOf[operation]}\` again to go on.`;
   if (result.cancelled) {
-    context.warn(
-      `error: the ${preview ? "preview" : "update"} was cancelled. ${preview ? "Nothing was changed." : "What was done is in the state; run `up` again to go on."}`,
-    );
+    const what = preview ? "preview" : operation;
+    context.warn(`error: the ${what} was cancelled. ${preview ? "Nothing was changed." : again}`);
     return ExitCode.cancelled;
   }
   if (result.failed) {
     if (!preview)
-      context.warn(
-        "error: the update failed. What was done is in the state; when the cause is mended, run `up` again to go on.",
-      );
+      context.warn(`error: the ${operation} failed. ${again.replace("; run", "; when the cause is mended, run")}`);
     return ExitCode.error;
   }
   if (context.flags["expect-no-changes"] === true && hasChanges(result.recorder.changes)) {
@@ -172,16 +207,16 @@ async function withInterrupts<Result>(
 export async function preview(context: CommandContext): Promise<number> {
   expectArguments("preview", context.args, 0, 0);
   const stack = context.backend().requireStack(textFlag(context, "stack"));
-  const session = await openSession(context, stack);
+  const session = await openSession(context, stack, "update");
   return withInterrupts(context, async (interrupts) => {
-    const result = await runShown(context, session, { destroy: false, noun: "update" }, true, interrupts);
+    const result = await runShown(context, session, "update", true, interrupts);
     if (context.flags.json === true) {
       const config = Object.fromEntries(
         [...session.config].map(([key, { value, secret }]) => [key, secret ? "[secret]" : value]),
       );
       context.terminal.write(renderJson(result.recorder, config, result.seconds));
     }
-    return outcome(context, result, true);
+    return outcome(context, result, "update", true);
   });
 }
 
@@ -202,9 +237,9 @@ async function ask(context: CommandContext, noun: string): Promise<Answer> {
   }
 }
 
-async function confirmed(context: CommandContext, operation: Operation, previewed: Shown): Promise<boolean> {
+async function isConfirmed(context: CommandContext, operation: Operation, previewed: Shown): Promise<boolean> {
   for (;;) {
-    const answer = await ask(context, operation.noun);
+    const answer = await ask(context, operation);
     if (answer === "yes") return true;
     if (answer === "no") return false;
     const paint = painter(context.terminal.colours);
@@ -221,10 +256,10 @@ async function previewThenRun(
   const started = Math.floor(Date.now() / 1000);
   if (context.flags["skip-preview"] !== true) {
     const previewed = await runShown(context, session, operation, true, interrupts);
-    const code = outcome(context, previewed, true);
-    if (code !== ExitCode.success) return code;
-    if (context.flags.yes !== true && !(await confirmed(context, operation, previewed))) {
-      context.warn(`error: confirmation declined, not proceeding with the ${operation.noun}. Nothing was changed.`);
+    const code = outcome(context, previewed, operation, true);
+    if (code !== ExitCode.success || context.flags["preview-only"] === true) return code;
+    if (context.flags.yes !== true && !(await isConfirmed(context, operation, previewed))) {
+      context.warn(`error: confirmation declined, not proceeding with the ${operation}. Nothing was changed.`);
       return ExitCode.cancelled;
     }
     context.print("");
@@ -234,7 +269,7 @@ async function previewThenRun(
     session.backend.location,
     session.stack,
     {
-      kind: operation.noun,
+      kind: operation,
       startTime: started,
       message: textFlag(context, "message") ?? "",
       config: Object.fromEntries(session.backend.config(session.stack).entries()),
@@ -244,12 +279,12 @@ async function previewThenRun(
     },
     context.io.env,
   );
-  return outcome(context, result, false);
+  return outcome(context, result, operation, false);
 }
 
-async function deploy(context: CommandContext, command: string, operation: Operation): Promise<number> {
-  expectArguments(command, context.args, 0, 0);
-  const agreed = context.flags.yes === true || context.flags["skip-preview"] === true;
+async function deploy(context: CommandContext, operation: Operation): Promise<number> {
+  expectArguments(commandOf[operation], context.args, 0, 0);
+  const agreed = ["yes", "skip-preview", "preview-only"].some((flag) => context.flags[flag] === true);
   if (!agreed && !context.terminal.interactive) {
     throw new OperatorError(
       "--yes or --skip-preview must be passed in to proceed when running in non-interactive mode",
@@ -258,11 +293,11 @@ async function deploy(context: CommandContext, command: string, operation: Opera
   }
   const backend = context.backend();
   const stack = backend.requireStack(textFlag(context, "stack"));
-  await openSession(context, stack);
+  await openSession(context, stack, operation);
   const unlock = lockStack(backend.location, stack, (line) => context.print(line));
   try {
     // Read again: the state may have changed before the lock was ours.
-    const session = await openSession(context, stack);
+    const session = await openSession(context, stack, operation);
     return await withInterrupts(context, (interrupts) => previewThenRun(context, session, operation, interrupts));
   } finally {
     unlock();
@@ -270,9 +305,10 @@ async function deploy(context: CommandContext, command: string, operation: Opera
 }
 
 /** `up`: previews, asks, and brings the resources to what the program says. */
-export const up = (context: CommandContext): Promise<number> =>
-  deploy(context, "up", { destroy: false, noun: "update" });
+export const up = (context: CommandContext): Promise<number> => deploy(context, "update");
 
 /** `destroy`: deletes what the state has, by what the state says; the program is not run. */
-export const destroy = (context: CommandContext): Promise<number> =>
-  deploy(context, "destroy", { destroy: true, noun: "destroy" });
+export const destroy = (context: CommandContext): Promise<number> => deploy(context, "destroy");
+
+/** `refresh`: brings the state to what the providers say of the resources; changes nothing but the state. */
+export const refresh = (context: CommandContext): Promise<number> => deploy(context, "refresh");

@@ -1,7 +1,5 @@
 import fs from "node:fs";
-import path from "node:path";
 
-import { writeDurably } from "../backend/files";
 import { breakLocks, lockStack } from "../backend/lock";
 import { expectArguments } from "../cli-options";
 import { ExitCode, NotImplementedError, OperatorError } from "../errors";
@@ -96,32 +94,6 @@ function printOutputs(context: CommandContext, outputs: PropertyMap): void {
   }
 }
 
-/** `stack export`: the state as it is in the file, or with its secrets in plain text. */
-export async function exportState(context: CommandContext): Promise<number> {
-  expectArguments("stack export", context.args, 0, 0);
-  const backend = context.backend();
-  const stack = backend.requireStack(textFlag(context, "stack"));
-  const { latest } = backend.checkpoint(stack).checkpoint;
-  let deployment: Record<string, unknown> = latest ?? {
-    manifest: { time: "0001-01-01T00:00:00Z", magic: "", version: "" },
-  };
-  if (latest && context.flags["show-secrets"] === true) {
-    const { codec, resources, pending } = await backend.loadState(stack);
-    const operations = pending.map(({ resource, type }) => ({
-      resource: codec.encodeJson(resource, "plaintext"),
-      type,
-    }));
-    const plain = resources.map((resource) => codec.encodeJson(resource, "plaintext"));
-    deployment = { ...latest, resources: plain, ...(operations.length > 0 ? { pending_operations: operations } : {}) };
-    context.warn("warning: the export holds the stack's secrets in plain text");
-  }
-  const text = `${JSON.stringify({ version: 3, deployment }, null, 4)}\n`;
-  const file = textFlag(context, "file");
-  if (file === undefined) context.terminal.write(text);
-  else writeDurably(path.resolve(context.io.cwd, file), text);
-  return ExitCode.success;
-}
-
 /** `stack rm <name> --yes`: forgets a stack that has no resources. */
 export function remove(context: CommandContext): number {
   expectArguments("stack rm", context.args, 0, 1);
@@ -160,8 +132,11 @@ export function show(context: CommandContext): number {
   if (latest?.manifest?.time)
     context.print(`    Last updated: ${latest.manifest.time}\n    Written by: ${latest.manifest.version ?? "?"}`);
   context.print(`Current stack resources (${latest?.resources?.length ?? 0}):`);
-  const rows = (latest?.resources ?? []).map(({ type, urn }) => [String(type), String(urn).split("::").pop() ?? ""]);
-  context.print(table(["TYPE", "NAME"], rows, "    "));
+  const showUrns = context.flags["show-urns"] === true;
+  const rows = (latest?.resources ?? []).map(({ type, urn }) => {
+    return [String(type), String(urn).split("::").pop() ?? "", ...(showUrns ? [String(urn)] : [])];
+  });
+  context.print(table(["TYPE", "NAME", ...(showUrns ? ["URN"] : [])], rows, "    "));
   return ExitCode.success;
 }
 

@@ -58,12 +58,13 @@ function fault(
     : undefined;
 }
 
-/** The stack's settings with the project's defaults, or a refusal that names every fault. */
+/** The stack's settings with the project's defaults; with `validate`, a refusal that names every fault. */
 export function effectiveConfig(
   project: Project,
   stack: string,
   config: StackConfig,
   secrets: Secrets | undefined,
+  validate: boolean,
 ): EffectiveConfig {
   const effective: EffectiveConfig = new Map();
   for (const [key, node] of config.entries())
@@ -71,7 +72,7 @@ export function effectiveConfig(
   const faults: string[] = [];
   for (const [key, declaration] of project.config) {
     const found = fault(project, stack, key, declaration, effective.get(key));
-    if (found) faults.push(found);
+    if (found && validate) faults.push(found);
     const preset = declaration.default ?? declaration.value;
     if (!effective.has(key) && preset !== undefined)
       effective.set(key, toValue(preset as ConfigNode, declaration.secret ?? false));

@@ -30,6 +30,8 @@ export interface Project {
   /** Folders of provider plugins that the project declares, by package. */
   localPlugins: Map<string, string>;
   config: Map<string, ConfigDeclaration>;
+  /** `options.refresh: always`. */
+  alwaysRefresh: boolean;
 }
 
 const knownKeys = new Set([
@@ -122,5 +124,6 @@ export function readProject(cwd: string): Project {
     stackConfigFolder: path.resolve(root, (yaml.stackConfigDir as string | undefined) ?? "."),
     localPlugins: readPlugins(file, yaml.plugins),
     config: readConfig(yaml.name, yaml.config),
+    alwaysRefresh: objectOr(yaml.options).refresh === "always",
   };
 }

@@ -5,8 +5,9 @@ import type { Step } from "./step";
 /** What goes at the end of a run: resources no longer registered, and those whose replacement is there. */
 export function condemnedSteps(left: readonly ResourceState[], registered: ReadonlySet<string>): Step[] {
   const steps = left.flatMap((old): Step[] => {
-    if (old.delete) return [{ op: "delete-replaced", old }];
+    if (old.delete) return [{ op: old.external ? "discard-replaced" : "delete-replaced", old }];
     if (registered.has(old.urn)) return [];
+    if (old.external) return [{ op: "discard", old }];
     return [{ op: old.pendingReplacement ? "remove-pending-replace" : "delete", old }];
   });
   const going = new Set(steps.filter(({ op }) => op === "delete").map(({ old }) => old?.urn));
@@ -15,6 +16,19 @@ export function condemnedSteps(left: readonly ResourceState[], registered: Reado
     const skipProvider = Boolean(old.retainOnDelete) || Boolean(old.external) || going.has(old.deletedWith);
     return { ...step, skipProvider };
   });
+}
+
+/** Those of the steps that the targets imply: their own, and what depends on them, directly or not. */
+export function implied(
+  steps: readonly Step[],
+  targets: ReadonlySet<string>,
+  states: readonly ResourceState[],
+): readonly Step[] {
+  if (targets.size === 0) return steps;
+  const reached = new Set(targets);
+  // In the order of the state, what depends on something comes after it.
+  for (const state of states) if (referencesOf(state).some((urn) => reached.has(urn))) reached.add(state.urn);
+  return steps.filter(({ old }) => reached.has(old?.urn ?? ""));
 }
 
 /** Whether a step would delete what the program (or the state) protects. */

@@ -3,10 +3,12 @@ import { InitError, type ResourceProvider } from "../plugins/provider";
 import type { PropertyMap } from "../property/value";
 import type { PendingOperation, ResourceState } from "../state/resource";
 import { isProviderType, packageOf, parseUrn, providerType, stackType } from "../state/urn";
-import { condemnedSteps, deleteWaves, isProtected, neededBy, withProviders } from "./deletes";
+import { condemnedSteps, deleteWaves, implied, isProtected, neededBy, withProviders } from "./deletes";
 import type { EventSink } from "./events";
 import { type Goal, plainGoal } from "./goal";
 import { type ProviderLoader, ProviderRegistry } from "./provider-registry";
+import { refreshStates } from "./refresh";
+import { Slots } from "./slots";
 import { Snapshot, type StateWriter } from "./snapshot";
 import { metadataOf, type Step } from "./step";
 import { CancelledError, StepExecutor } from "./step-executor";
@@ -20,6 +22,10 @@ export interface DeploymentOptions {
   parallel: number;
   resources: readonly ResourceState[];
   pending: readonly PendingOperation[];
+  /** URNs of the only resources that may change; empty: all may. */
+  targets: ReadonlySet<string>;
+  /** URNs of resources that are replaced whatever their providers say. */
+  replaceTargets: ReadonlySet<string>;
   emit: EventSink;
   loadProvider: ProviderLoader;
   /** Inputs of a package's default provider, from the stack's settings. */
@@ -31,9 +37,12 @@ export interface DeploymentOptions {
 export class Deployment {
   readonly registry: ProviderRegistry;
   readonly #options: DeploymentOptions;
+  readonly #slots: Slots;
   readonly #snapshot: Snapshot;
-  readonly #generator: StepGenerator;
   readonly #executor: StepExecutor;
+  /** The old state: what the run began with, or what a refresh found. */
+  #base: readonly ResourceState[];
+  #generator: StepGenerator;
   readonly #news = new Map<string, ResourceState>();
   readonly #goals = new Map<string, Goal>();
   readonly #defaults = new Map<string, Promise<string>>();
@@ -45,17 +54,49 @@ export class Deployment {
 
   constructor(options: DeploymentOptions) {
     this.#options = options;
-    const { stack, project, preview, resources, emit } = options;
+    const { preview, resources, emit } = options;
+    this.#base = resources;
+    this.#slots = new Slots(options.parallel);
     this.#snapshot = new Snapshot(resources, options.pending, options.write);
     this.registry = new ProviderRegistry(options.loadProvider);
-    const states = (): ResourceState[] => [...this.#news.values(), ...resources];
-    this.#generator = new StepGenerator({ stack, project, preview, all: resources, registry: this.registry, states });
+    this.#generator = this.#makeGenerator();
     const isCancelled = (): boolean => this.#stopped;
     const done = (state: ResourceState): void => void this.#news.set(state.urn, state);
-    this.#executor = new StepExecutor(
-      { snapshot: this.#snapshot, registry: this.registry, preview, emit, isCancelled, done },
-      options.parallel,
-    );
+    const { registry } = this;
+    this.#executor = new StepExecutor({
+      ...{ snapshot: this.#snapshot, registry, slots: this.#slots, preview, emit, isCancelled, done },
+    });
+  }
+
+  #makeGenerator(): StepGenerator {
+    const { stack, project, preview, targets, replaceTargets } = this.#options;
+    const states = (): ResourceState[] => this.#states();
+    const { registry } = this;
+    return new StepGenerator({ stack, project, preview, targets, replaceTargets, all: this.#base, registry, states });
+  }
+
+  #states(): ResourceState[] {
+    return [...this.#news.values(), ...this.#base];
+  }
+
+  /**
+   * Asks the providers how the resources of the state really are; the run goes on from what they answer.
+   *
+   * @param only - nothing else is to be done: what is found is counted as the run's changes
+   */
+  async refresh(only: boolean): Promise<void> {
+    if (only && !this.#hasAllTargets(new Set())) return;
+    const { targets } = this.#options;
+    const generator = this.#generator;
+    this.#base = await refreshStates({
+      ...{ states: this.#base, slots: this.#slots, only, emit: this.#options.emit },
+      isTarget: (urn) => targets.size === 0 || targets.has(urn),
+      isCancelled: () => this.#stopped,
+      providerOf: (state) => generator.providerOf(state),
+      fail: (urn, error) => this.fail(urn, messageOf(error)),
+    });
+    this.#snapshot.rebase(this.#base);
+    this.#generator = this.#makeGenerator();
   }
 
   get failed(): boolean {
@@ -178,7 +219,7 @@ export class Deployment {
   /** The provider for a function call or a read. */
   async providerFor(packageName: string, reference: string, version: string): Promise<ResourceProvider> {
     const resolved = reference || (await this.#defaultProvider(packageName, version, ""));
-    return this.registry.get(resolved, [...this.#news.values(), ...this.#options.resources]);
+    return this.registry.get(resolved, this.#states());
   }
 
   /** The outputs of a component or of the stack. */
@@ -206,8 +247,14 @@ export class Deployment {
   }
 
   async #deleteTheRest(): Promise<void> {
-    if (this.#stopped) return;
-    const all = condemnedSteps(this.#leftOver(), this.#generator.registered);
+    if (this.#stopped || !this.#hasAllTargets(this.#generator.registered)) return;
+    const { targets } = this.#options;
+    const condemned = condemnedSteps(this.#leftOver(), this.#generator.registered);
+    const all = implied(condemned, targets, this.#base);
+    for (const { old } of condemned) if (old && !all.some((step) => step.old === old)) this.#keep(old);
+    const others = all.filter(({ old }) => targets.size > 0 && !targets.has(old?.urn ?? ""));
+    for (const { old } of others) this.#reportUntargeted(old?.urn ?? "");
+    if (others.length > 0) return;
     const kept = all.filter(isProtected).map(({ old }) => old as ResourceState);
     for (const { urn } of kept) this.#reportProtected(urn);
     const needed = neededBy(kept, all);
@@ -221,6 +268,32 @@ export class Deployment {
       );
       failed.push(...results.filter((state) => state !== undefined));
     }
+  }
+
+  /** Whether every target is known; those that are not are reported. */
+  #hasAllTargets(registered: ReadonlySet<string>): boolean {
+    const known = new Set([...this.#base.map(({ urn }) => urn), ...registered]);
+    const missing = [...this.#options.targets].filter((urn) => !known.has(urn));
+    for (const urn of missing) {
+      const hint = urn.includes("$") ? "" : " Did you forget to escape $ in your shell?";
+      this.fail("", `Target '${urn}' could not be found in the stack.${hint}`);
+    }
+    return missing.length === 0;
+  }
+
+  /** What the targets leave alone counts as unchanged. */
+  #keep(old: ResourceState): void {
+    const step = metadataOf({ op: "same", old, new: old });
+    this.#options.emit({ kind: "step-started", step });
+    this.#options.emit({ kind: "step-done", step, seconds: 0 });
+  }
+
+  #reportUntargeted(urn: string): void {
+    this.#reportWithoutStopping(
+      urn,
+      `Resource '${urn}' will be destroyed but was not specified in --target list.\n` +
+        "Include it with --target to proceed. Nothing was deleted.",
+    );
   }
 
   #leftOver(): ResourceState[] {

@@ -48,3 +48,20 @@ export function applyReplaceOnChanges(diff: DiffResult, paths: readonly string[]
   const changes = replaceKeys.size > 0 ? "some" : diff.changes;
   return { ...diff, changes, replaceKeys: [...replaceKeys], ...(diff.detailedDiff ? { detailedDiff } : {}) };
 }
+
+const opposite = {
+  add: "delete",
+  "add-replace": "delete-replace",
+  delete: "add",
+  "delete-replace": "add-replace",
+} as const;
+
+/** The diff of the way back. */
+export function inverted(diff: DiffResult): DiffResult {
+  if (!diff.detailedDiff) return diff;
+  const turned = Object.entries(diff.detailedDiff).map(([path, change]) => {
+    const kind = change.kind in opposite ? opposite[change.kind as keyof typeof opposite] : change.kind;
+    return [path, { ...change, kind }] as const;
+  });
+  return { ...diff, detailedDiff: Object.fromEntries(turned) };
+}

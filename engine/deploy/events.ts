@@ -10,9 +10,11 @@ export const stepOps = [
   "replace",
   "create-replacement",
   "delete-replaced",
-  "discard-replaced",
   "read",
+  "read-replacement",
   "refresh",
+  "discard",
+  "discard-replaced",
   "remove-pending-replace",
 ] as const;
 
@@ -31,6 +33,8 @@ export interface StepMetadata {
   detailedDiff?: Readonly<Record<string, PropertyDiff>>;
   /** False for a part of a replacement: only the `replace` is counted. */
   logical: boolean;
+  /** What a refresh found, whatever the operation is called. */
+  refreshed?: boolean;
 }
 
 export type Severity = "debug" | "info" | "warning" | "error";

@@ -27,6 +27,8 @@ export interface Goal {
   replacementTrigger: PropertyValue | undefined;
   sourcePosition: string | undefined;
   stackTrace: ResourceState["stackTrace"];
+  /** The id of a resource that is only read: the stack does not own it. */
+  readId?: string;
 }
 
 /** A goal with nothing but its identity: default providers, tests. */

@@ -1,9 +1,9 @@
-import type { RegisterResourceRequest } from "@pulumi/pulumi/proto/resource_pb";
+import type { ReadResourceRequest, RegisterResourceRequest } from "@pulumi/pulumi/proto/resource_pb";
 
 import { NotImplementedError, OperatorError } from "../errors";
 import { fromStruct, fromValue } from "../property/wire";
 import type { CustomTimeouts } from "../state/resource";
-import type { Goal } from "./goal";
+import { type Goal, plainGoal } from "./goal";
 import { sourcePosition, stackTrace } from "./source-position";
 
 const units: Record<string, number> = { h: 3600, m: 60, s: 1, ms: 1e-3, us: 1e-6, µs: 1e-6, ns: 1e-9 };
@@ -20,7 +20,12 @@ export function parseDuration(text: string): number {
 function timeouts(request: RegisterResourceRequest): CustomTimeouts {
   const given = request.getCustomtimeouts();
   const read: CustomTimeouts = {};
-  const texts = { create: given?.getCreate(), update: given?.getUpdate(), delete: given?.getDelete() };
+  const texts = {
+    create: given?.getCreate(),
+    update: given?.getUpdate(),
+    delete: given?.getDelete(),
+    read: given?.getRead(),
+  };
   for (const [operation, text] of Object.entries(texts))
     if (text) read[operation as keyof typeof texts] = parseDuration(text);
   return read;
@@ -79,6 +84,24 @@ export function goalOf(request: RegisterResourceRequest, root: string): Goal {
     deletedWith: request.getDeletedwith(),
     hideDiffs: request.getHidediffsList(),
     replacementTrigger: request.hasReplacementTrigger() ? fromValue(request.getReplacementTrigger()) : undefined,
+    sourcePosition: sourcePosition(root, request.getSourceposition()),
+    stackTrace: stackTrace(root, request.getStacktrace()),
+  };
+}
+
+/** Reads off the wire what a program wants to read: a resource that its stack does not own. */
+export function readGoalOf(request: ReadResourceRequest, root: string): Goal {
+  if (request.getId() === "") throw new OperatorError(`reading '${request.getName()}' needs an id`);
+  if (request.getPackageref() !== "") throw new NotImplementedError("parameterized packages");
+  return {
+    ...plainGoal(request.getType(), request.getName(), fromStruct(request.getProperties())),
+    readId: request.getId(),
+    parent: request.getParent(),
+    dependencies: [...new Set(request.getDependenciesList())].sort(),
+    provider: request.getProvider(),
+    version: request.getVersion(),
+    pluginDownloadURL: request.getPlugindownloadurl(),
+    additionalSecretOutputs: request.getAdditionalsecretoutputsList(),
     sourcePosition: sourcePosition(root, request.getSourceposition()),
     stackTrace: stackTrace(root, request.getStacktrace()),
   };

@@ -13,7 +13,7 @@ interface BaseEntry {
  * Every change is on the disk before the program hears of it.
  */
 export class Snapshot {
-  readonly #base: BaseEntry[];
+  #base: BaseEntry[];
   readonly #news: ResourceState[] = [];
   readonly #operations = new Set<PendingOperation>();
   readonly #carried: PendingOperation[];
@@ -28,6 +28,12 @@ export class Snapshot {
     // Whether an interrupted creation left something behind only its operator can tell; the others are decided anew.
     this.#carried = pending.filter(({ type }) => type === "creating");
     this.#write = write;
+  }
+
+  /** Other old states than those of the start (a refresh found them); written with the next write, or at the end. */
+  rebase(base: readonly ResourceState[]): void {
+    this.#base = base.map((state) => ({ state, done: false }));
+    this.#dirty = true;
   }
 
   get resources(): ResourceState[] {

@@ -1,10 +1,19 @@
 import { rfc3339Nano } from "../backend/clock";
 import { InitError } from "../plugins/provider";
-import { containsUnknowns, equal, isSecret, makeSecret, type PropertyMap, type PropertyValue } from "../property/value";
+import {
+  containsUnknowns,
+  equal,
+  isSecret,
+  isUnknown,
+  makeSecret,
+  type PropertyMap,
+  type PropertyValue,
+} from "../property/value";
 import type { CustomTimeouts, PendingOperation, ResourceState } from "../state/resource";
 import { isProviderType, parseUrn } from "../state/urn";
 import type { EventSink } from "./events";
 import type { ProviderRegistry } from "./provider-registry";
+import type { Slots } from "./slots";
 import type { Snapshot } from "./snapshot";
 import { metadataOf, type Step, subject } from "./step";
 
@@ -20,6 +29,7 @@ export class CancelledError extends Error {
 export interface ExecutorContext {
   snapshot: Snapshot;
   registry: ProviderRegistry;
+  slots: Slots;
   preview: boolean;
   emit: EventSink;
   isCancelled(): boolean;
@@ -27,41 +37,24 @@ export interface ExecutorContext {
   done(state: ResourceState): void;
 }
 
-/** Runs steps: at most `parallel` at once, each with its write of the state. */
+/** Runs steps, each with its write of the state, at most as many at once as there are slots. */
 export class StepExecutor {
   readonly #context: ExecutorContext;
-  readonly #waiting: (() => void)[] = [];
-  #free: number;
 
-  constructor(context: ExecutorContext, parallel: number) {
+  constructor(context: ExecutorContext) {
     this.#context = context;
-    this.#free = Math.max(1, parallel);
-  }
-
-  async #acquire(): Promise<void> {
-    if (this.#free > 0) this.#free--;
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
-  }
-
-  #release(): void {
-    const next = this.#waiting.shift();
-    if (next) next();
-    else this.#free++;
   }
 
   /** Runs the steps one after another; returns the new state of the last one that has any. */
-  async run(steps: readonly Step[]): Promise<ResourceState | undefined> {
-    await this.#acquire();
-    try {
+  run(steps: readonly Step[]): Promise<ResourceState | undefined> {
+    return this.#context.slots.use(async () => {
       let state: ResourceState | undefined;
       for (const step of steps) {
         if (this.#context.isCancelled()) throw new CancelledError();
         state = (await this.#runOne(step)) ?? state;
       }
       return state;
-    } finally {
-      this.#release();
-    }
+    });
   }
 
   async #runOne(step: Step): Promise<ResourceState | undefined> {
@@ -90,10 +83,15 @@ export class StepExecutor {
       case "create":
       case "create-replacement":
         return this.#mutate(step, "creating", () => this.#create(step));
+      case "read":
+      case "read-replacement":
+        return this.#mutate(step, "reading", () => this.#read(step));
       case "update":
         return this.#mutate(step, "updating", () => this.#update(step));
       case "delete":
       case "delete-replaced":
+      case "discard":
+      case "discard-replaced":
       case "remove-pending-replace":
         return this.#delete(step);
       default:
@@ -103,6 +101,7 @@ export class StepExecutor {
 
   async #same(step: Step): Promise<ResourceState> {
     const { snapshot, registry } = this.#context;
+    if (step.skippedCreate) return { ...subject(step), outputs: {} };
     const old = step.old as ResourceState;
     const { id, outputs, created, modified } = old;
     const state = secretised({ ...subject(step), ...defined({ id, outputs, created, modified }) });
@@ -135,7 +134,7 @@ export class StepExecutor {
   #settle(step: Step, state: ResourceState): void {
     const { snapshot } = this.#context;
     const { old } = step;
-    if (step.op === "create-replacement" && step.pendingDelete && old) {
+    if (step.pendingDelete && old) {
       snapshot.add(state);
       snapshot.replaceOld(old, { ...old, delete: true });
     } else snapshot.add(state, old);
@@ -162,6 +161,30 @@ export class StepExecutor {
       modified: now,
     };
     return secretised({ ...created, ...defined({ initErrors: made.reasons }) });
+  }
+
+  async #read(step: Step): Promise<ResourceState> {
+    const { id = "", ...draft } = subject(step);
+    const { old, provider } = step;
+    const { urn, type, inputs = {} } = draft;
+    if (isUnknown(id) || !provider) return { ...draft, id, outputs: {} };
+    // What the program knows of it goes as both, as the Pulumi CLI sends it.
+    const request = { urn, type, name: parseUrn(urn).name, id, inputs, outputs: inputs, timeout: 0 };
+    const read = await partially(async () => {
+      const found = await provider.read(request);
+      if (found.id === "") throw new Error(`resource '${id}' does not exist`);
+      return { id: found.id, outputs: found.outputs };
+    });
+    const moved = old && !(equal(inputs, old.inputs ?? {}) && equal(read.outputs, old.outputs ?? {}));
+    const { created, modified } = old ?? {};
+    const times = defined({ created, modified: moved ? rfc3339Nano() : modified });
+    return secretised({
+      ...draft,
+      ...times,
+      id: read.id,
+      outputs: read.outputs,
+      ...defined({ initErrors: read.reasons }),
+    });
   }
 
   async #update(step: Step): Promise<ResourceState> {
@@ -240,7 +263,7 @@ function refuseUnknowns(urn: string, outputs: PropertyMap, preview: boolean): vo
 }
 
 /** Outputs are secret when the program says so, and when the input of the same name is. */
-function secretised(state: ResourceState): ResourceState {
+export function secretised(state: ResourceState): ResourceState {
   if (!state.outputs) return state;
   const secretKeys = new Set(state.additionalSecretOutputs ?? []);
   for (const [key, value] of Object.entries(state.inputs ?? {})) if (isSecret(value)) secretKeys.add(key);

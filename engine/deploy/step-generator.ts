@@ -2,10 +2,11 @@ import { randomBytes } from "node:crypto";
 
 import { NotImplementedError, OperatorError } from "../errors";
 import { type DiffResult, noDiff, type ResourceProvider } from "../plugins/provider";
+import { omit } from "../property/omit";
 import { withIgnored } from "../property/path";
 import { containsUnknowns, equal, isUnknown, type PropertyMap, unwrapSecrets } from "../property/value";
-import { providerUrn, type ResourceState } from "../state/resource";
-import { isProviderType, makeUrn, parseUrn } from "../state/urn";
+import { providerUrn, referencesOf, type ResourceState } from "../state/resource";
+import { isProviderType, makeUrn, parseUrn, stackType } from "../state/urn";
 import { dependentReplacements } from "./dependent-replacements";
 import { applyReplaceOnChanges, compareInputs, diffResource } from "./diff";
 import type { Goal } from "./goal";
@@ -32,6 +33,9 @@ export interface OldStates {
   /** The old resources in the order of the state. */
   all: readonly ResourceState[];
   registry: ProviderRegistry;
+  /** The only resources that may change, and those that are to be replaced whatever they say; empty: no such wish. */
+  targets: ReadonlySet<string>;
+  replaceTargets: ReadonlySet<string>;
   /** Every state a provider reference may point to, the newest first. */
   states(): Iterable<ResourceState>;
 }
@@ -44,6 +48,7 @@ export class StepGenerator {
   /** Deleted in this run, before the program came to register them again. */
   readonly #deleted = new Set<string>();
   readonly #replaced = new Set<string>();
+  readonly #skipped = new Set<string>();
 
   constructor(context: OldStates) {
     this.#context = context;
@@ -72,24 +77,75 @@ export class StepGenerator {
       throw new OperatorError(`Duplicate resource URN '${urn}'; try giving it a unique name`);
     this.registered.add(urn);
     const old = this.#olds.get(urn);
-    if (old?.external) throw new NotImplementedError(`managing ${urn}, which the state has as external`);
+    if (goal.readId !== undefined) return this.#read(urn, goal.readId, goal, old);
+    if (!this.#isTarget(urn, goal.type)) return old ? this.#untouched(old) : [this.#skip(urn, goal)];
     if (old && old.custom !== goal.custom)
       throw new NotImplementedError(`turning ${urn} from a component into a custom resource or back`);
-    const recreating = this.#deleted.has(urn);
-    const oldInputs = old && !recreating ? (old.inputs ?? {}) : {};
-    const inputs =
-      goal.custom && old && !recreating ? withIgnored(goal.inputs, oldInputs, goal.ignoreChanges) : goal.inputs;
+    // What is made anew is checked without its past.
+    const anew = !old || this.#deleted.has(urn) || old.external === true || this.#isToBeReplaced(old);
+    const oldInputs = anew ? {} : (old.inputs ?? {});
+    const inputs = goal.custom && !anew ? withIgnored(goal.inputs, oldInputs, goal.ignoreChanges) : goal.inputs;
     const draft = draftState(urn, goal, inputs);
+    this.#refuseSkipped(draft);
     const provider = await this.providerOf(draft);
     const checked = provider ? await this.#check(draft, oldInputs, provider) : draft;
     const step = { new: checked, ...(provider ? { provider } : {}), ignoreChanges: goal.ignoreChanges };
     if (!old) return [{ op: "create", ...step }];
-    if (recreating) return replacement({ ...step, old });
+    if (this.#deleted.has(urn)) return replacement({ ...step, old });
+    if (old.external) return createFirst({ ...step, old });
     const diff = await this.#diff(goal, old, checked, provider);
     const changed = { ...step, old, diffs: diff.changedKeys, keys: diff.replaceKeys, detailedDiff: diff.detailedDiff };
     if (diff.replaceKeys.length > 0 || old.pendingReplacement) return this.#replace(goal, diff, changed, provider);
     if (diff.changes === "some" || old.initErrors?.length) return [{ op: "update", ...changed }];
     return [{ op: "same", ...step, old }];
+  }
+
+  #isTarget(urn: string, type: string): boolean {
+    const { targets } = this.#context;
+    return targets.size === 0 || targets.has(urn) || isProviderType(type) || type === stackType;
+  }
+
+  #isToBeReplaced(old: ResourceState): boolean {
+    return old.taint === true || this.#context.replaceTargets.has(old.urn);
+  }
+
+  /** A resource that is not among the targets stays as it is, and so does what it needs and the program no longer has. */
+  #untouched(old: ResourceState): Step[] {
+    const needed = referencesOf(old).flatMap((urn) => {
+      const other = this.#olds.get(urn);
+      if (!other || this.registered.has(urn)) return [];
+      this.registered.add(urn);
+      return this.#untouched(other);
+    });
+    return [...needed, { op: "same", old, new: old }];
+  }
+
+  #skip(urn: string, goal: Goal): Step {
+    this.#skipped.add(urn);
+    return { op: "same", new: draftState(urn, goal, goal.inputs), skippedCreate: true };
+  }
+
+  #refuseSkipped(draft: ResourceState): void {
+    const missing = referencesOf(draft).filter((urn) => this.#skipped.has(urn));
+    if (missing.length === 0) return;
+    const lines = [...new Set(missing)].map(
+      (urn) => `Resource '${draft.urn}' depends on '${urn}' which was not specified in --target list.`,
+    );
+    throw new OperatorError(lines.join("\n"));
+  }
+
+  /** Reads a resource that the stack does not own; one that it owned is let go. */
+  async #read(urn: string, id: string, goal: Goal, old: ResourceState | undefined): Promise<Step[]> {
+    const draft = draftState(urn, goal, goal.inputs);
+    const state: ResourceState = { ...omit(draft, "propertyDependencies"), id, external: true };
+    const provider = await this.providerOf(state);
+    const step = { new: state, ...(provider ? { provider } : {}) };
+    if (!old) return [{ op: "read", ...step }];
+    if (old.external || old.id === id) return [{ op: "read", ...step, old }];
+    return [
+      { op: "read-replacement", ...step, old, pendingDelete: true },
+      { op: "replace", ...step, old },
+    ];
   }
 
   async #check(draft: ResourceState, olds: PropertyMap, provider: ResourceProvider): Promise<ResourceState> {
@@ -115,14 +171,11 @@ export class StepGenerator {
   ): Promise<DiffResult> {
     const news = checked.inputs ?? {};
     const olds = old.inputs ?? {};
-    if (!provider) return compareInputs(olds, news);
-    const replace = (key: string): DiffResult => ({
-      ...compareInputs(olds, news),
-      changes: "some",
-      replaceKeys: [key],
-    });
+    const replace = (key: string): DiffResult => ({ ...noDiff, changes: "some", replaceKeys: [key] });
+    if (this.#isToBeReplaced(old)) return replace("id");
     if (triggered(old.replacementTrigger, goal.replacementTrigger)) return replace("replacementTrigger");
-    if (old.deletedWith && this.#replaced.has(old.deletedWith)) return replace("deletedWith");
+    if (checked.deletedWith && this.#replaced.has(checked.deletedWith)) return replace("deletedWith");
+    if (!provider) return compareInputs(olds, news);
     if (await this.#providerWasReplaced(old, checked)) return replace("provider");
     const { urn, type } = checked;
     const diff = await diffResource(provider, {
@@ -174,16 +227,14 @@ export class StepGenerator {
     this.#refuseProtected(old, changed.new?.protect);
     this.#replaced.add(old.urn);
     // Checked again as if it were new, so that a name that the provider makes up is a fresh one.
-    const fresh = provider
-      ? await this.#check({ ...(changed.new as ResourceState), inputs: changed.new?.inputs ?? {} }, {}, provider)
-      : changed.new;
+    const fresh =
+      provider && !this.#isToBeReplaced(old)
+        ? await this.#check({ ...(changed.new as ResourceState), inputs: changed.new?.inputs ?? {} }, {}, provider)
+        : changed.new;
     const step = { ...changed, new: fresh };
     if (old.pendingReplacement) return replacement(step);
     const deleteFirst = goal.deleteBeforeReplace ?? diff.deleteBeforeReplace;
-    if (!deleteFirst) {
-      const [mark, create] = replacement(step);
-      return [{ ...(create as Step), pendingDelete: true }, mark as Step];
-    }
+    if (!deleteFirst) return createFirst(step);
     return [...(await this.#deletesBefore(old)), ...replacement(step)];
   }
 
@@ -229,6 +280,12 @@ function replacement(step: Partial<Step>): Step[] {
     { ...step, op: "create-replacement" },
   ];
 }
+
+/** The old one stays until the end of the run. */
+const createFirst = (step: Partial<Step>): Step[] => [
+  { ...step, op: "create-replacement", pendingDelete: true },
+  { ...step, op: "replace" },
+];
 
 const isDefault = (urn: string): boolean => /^default(_|$)/.test(parseUrn(urn).name);
 

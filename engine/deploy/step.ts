@@ -17,11 +17,19 @@ export interface Step {
   pendingDelete?: boolean;
   /** `delete-replaced`: the old one stays in the state until its replacement is there. */
   pendingReplacement?: boolean;
+  /** Not among the targets and not there yet: the program hears of it, the state does not. */
+  skippedCreate?: boolean;
   /** Nothing is to be deleted outside (retained, external, or gone with another resource). */
   skipProvider?: boolean;
 }
 
-const parts = new Set<StepOp>(["create-replacement", "delete-replaced", "discard-replaced", "remove-pending-replace"]);
+const parts = new Set<StepOp>([
+  "create-replacement",
+  "delete-replaced",
+  "discard-replaced",
+  "remove-pending-replace",
+  "read-replacement",
+]);
 
 /** What a step is about. */
 export function subject(step: Step): ResourceState {

@@ -19,8 +19,10 @@ const prefixes: Record<StepOp, string> = {
   replace: "+-",
   "create-replacement": "++",
   "delete-replaced": "--",
-  "discard-replaced": "< ",
+  "discard-replaced": "<<",
+  discard: "< ",
   read: "> ",
+  "read-replacement": ">>",
   refresh: "~ ",
   "remove-pending-replace": "~ ",
 };
@@ -44,9 +46,12 @@ export function painter(colours: boolean): Painter {
         return paint.yellow(text);
       case "delete":
       case "delete-replaced":
+      case "discard":
+      case "discard-replaced":
       case "error":
         return paint.red(text);
       case "replace":
+      case "read-replacement":
       case "warning":
         return paint.magenta(text);
       case "headline":
@@ -67,6 +72,7 @@ const doing: Partial<Record<StepOp, string>> = {
   "create-replacement": "creating replacement",
   "delete-replaced": "deleting original",
   read: "reading",
+  discard: "discarding",
   refresh: "refreshing",
 };
 
@@ -78,6 +84,7 @@ const done: Partial<Record<StepOp, string>> = {
   "create-replacement": "created replacement",
   "delete-replaced": "deleted original",
   read: "read",
+  discard: "discarded",
   refresh: "refreshed",
 };
 
@@ -88,6 +95,7 @@ const failing: Partial<Record<StepOp, string>> = {
   replace: "replacing failed",
   "create-replacement": "creating replacement failed",
   "delete-replaced": "deleting original failed",
+  refresh: "refreshing failed",
 };
 
 /** `creating`, `created`, `creating failed`; in a preview simply `create`. */

@@ -48,17 +48,22 @@ function leafDiff({ old = null, new: next = null }: Leaf): ValueDiff {
   return diffValues(old, next) ?? { old, new: next };
 }
 
-/** A provider's detailed diff as a diff of the properties that it names, and of no others. */
+/**
+ * A provider's detailed diff as a diff of the properties that it names, and of no others. After a refresh the new value of
+ * an output is the one that was read.
+ */
 export function translateDetailedDiff(
   detailed: Readonly<Record<string, PropertyDiff>>,
   old: ResourceState,
   next: ResourceState,
+  refreshed = false,
 ): ObjectDiff {
   const diff = emptyObject();
   for (const [text, { kind, inputDiff }] of Object.entries(detailed)) {
     const path = parsePath(text) ?? [text];
     const before = valueAt(inputDiff ? old.inputs : old.outputs, path);
-    const after = valueAt(next.inputs, path) ?? (inputDiff ? undefined : valueAt(next.outputs, path));
+    const [first, second] = refreshed ? [next.outputs, next.inputs] : [next.inputs, next.outputs];
+    const after = inputDiff ? valueAt(next.inputs, path) : (valueAt(first, path) ?? valueAt(second, path));
     const isAdd = kind.startsWith("add");
     const isDelete = kind.startsWith("delete");
     if (before === undefined && after === undefined) continue;

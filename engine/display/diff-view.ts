@@ -1,4 +1,5 @@
 import type { StepMetadata } from "../deploy/events";
+import { diffObjects } from "../property/diff";
 import { parsePath } from "../property/path";
 import { isUnknown, type PropertyMap } from "../property/value";
 import { providerUrn } from "../state/resource";
@@ -28,7 +29,13 @@ export interface StackOutputs {
 }
 
 function isShown(step: StepMetadata): boolean {
+  if (step.op === "refresh") return hasMoved(step);
   return step.logical && (step.op !== "same" || step.type === stackType);
+}
+
+/** Whether a refresh found a resource other than the state had it. */
+export function hasMoved({ refreshed, old, new: next }: StepMetadata): boolean {
+  return refreshed === true && (!next || diffObjects(old?.outputs ?? {}, next.outputs ?? {}) !== undefined);
 }
 
 function indentOf(step: StepMetadata, seen: ReadonlyMap<string, StepMetadata>): number {
@@ -72,9 +79,11 @@ function renderProperties(step: StepMetadata, indent: number, paint: Painter): s
     Object.fromEntries(Object.entries(properties).filter(([key]) => !hidden.has(key)));
   if (step.detailedDiff && Object.keys(step.detailedDiff).length > 0) {
     const writer = new DiffWriter(paint, false);
-    writer.object(translateDetailedDiff(step.detailedDiff, old, next), indent);
+    writer.object(translateDetailedDiff(step.detailedDiff, old, next, step.refreshed), indent);
     return writer.text;
   }
+  if (step.refreshed)
+    return renderObjectDiff(visible(old.outputs ?? {}), visible(next.outputs ?? {}), { paint, indent, summary: true });
   const include = step.diffs?.length ? step.diffs.map((path) => String((parsePath(path) ?? [path])[0])) : undefined;
   return renderObjectDiff(visible(old.inputs ?? {}), visible(next.inputs ?? {}), {
     paint,

@@ -10,7 +10,10 @@ function stateJson(state: ResourceState | undefined): unknown {
   return state && codec.encodeJson(state, "masked");
 }
 
-function stepJson(step: StepMetadata): Record<string, unknown> {
+function stepJson(shown: StepMetadata): Record<string, unknown> {
+  // What a refresh found stands in the steps that follow it.
+  const { op, urn, type, old, logical } = shown;
+  const step: StepMetadata = op === "refresh" ? { op, urn, type, logical, old, new: old } : shown;
   const detailedDiff = step.detailedDiff
     ? Object.fromEntries(
         Object.entries(step.detailedDiff).map(([path, { kind, inputDiff }]) => [path, { kind, inputDiff }]),

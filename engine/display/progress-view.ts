@@ -1,11 +1,15 @@
-import type { Diagnostic, EngineEvent, StepMetadata } from "../deploy/events";
+import type { Diagnostic, EngineEvent, StepMetadata, StepOp } from "../deploy/events";
 import { diffObjects } from "../property/diff";
 import { parsePath } from "../property/path";
 import { parseUrn, stackType } from "../state/urn";
 import { failedTense, inProgress, type Painter, painter, pastTense, prefixOf, type Terminal } from "./colours";
+import { hasMoved } from "./diff-view";
 import { isDefaultProvider } from "./recorder";
 
 const progressEvery = 1_000;
+
+/** Nothing happens to these resources outside the state. */
+const quiet = new Set<StepOp>(["same", "read", "read-replacement", "discard", "discard-replaced"]);
 
 /** Plain lines: one when a step starts, one when it ends, and the provider's progress in between. */
 export class ProgressView {
@@ -28,8 +32,10 @@ export class ProgressView {
     }
     if (event.kind === "outputs" || isDefaultProvider(event.step)) return;
     const { step } = event;
+    if (step.op === "refresh" && event.kind !== "step-failed" && !hasMoved(step)) return;
     if (event.kind === "step-failed") this.#line(step, `**${failedTense(step.op)}**`, event.seconds);
-    else if (step.op === "same" || (this.#preview && !step.logical)) return;
+    else if (step.refreshed && !step.new) this.#line({ ...step, op: "delete" }, "is gone");
+    else if (quiet.has(step.op) || (this.#preview && !step.logical && !step.refreshed)) return;
     else if (event.kind === "step-started") {
       if (!this.#preview && step.op !== "replace") this.#line(step, inProgress(step.op));
     } else if (this.#preview) this.#line(step, step.op);

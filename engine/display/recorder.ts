@@ -25,7 +25,8 @@ export class Recorder {
     if (event.kind === "outputs") this.outputs.set(event.step.urn, event.step);
     if (event.kind === "step-started") this.steps.push(event.step);
     if (event.kind !== "step-done") return;
-    const index = this.steps.findLastIndex(({ urn, op }) => urn === event.step.urn && op === event.step.op);
+    const { op, urn } = event.step;
+    const index = this.steps.findLastIndex((step) => step.urn === urn && (step.op === op || step.op === "refresh"));
     this.steps[index] = event.step;
     if (event.step.logical) this.changes[event.step.op] = (this.changes[event.step.op] ?? 0) + 1;
   }

@@ -3,7 +3,7 @@ import type { PropertyMap } from "../property/value";
 import { type Painter, pastTense, prefixOf } from "./colours";
 import { ValueWriter } from "./values";
 
-const notCounted = new Set(["same", "read"]);
+const notCounted = new Set(["same", "read", "discard"]);
 
 /** Whether anything but `same` happened. */
 export function hasChanges(changes: ChangeSummary): boolean {

@@ -197,6 +197,7 @@ export class GrpcProvider implements provider.ResourceProvider {
   async read(request: provider.ReadRequest): Promise<provider.ReadResult> {
     const message = identify(new rpc.ReadRequest(), request);
     message.setId(request.id);
+    message.setTimeout(request.timeout);
     message.setInputs(toStruct(request.inputs));
     message.setProperties(toStruct(request.outputs));
     const response = await call<rpc.ReadRequest, rpc.ReadResponse>(

@@ -60,12 +60,14 @@ export interface ReadRequest extends ResourceIdentity {
   id: string;
   inputs: PropertyMap;
   outputs: PropertyMap;
+  timeout: number;
 }
 
 export interface ReadResult {
+  /** Empty when there is no such resource. */
   id: string;
   outputs: PropertyMap;
-  inputs?: PropertyMap;
+  inputs?: PropertyMap | undefined;
 }
 
 export interface DeleteRequest extends ResourceIdentity {

@@ -17,6 +17,8 @@ export interface ResourceState {
   readonly outputs?: PropertyMap;
   readonly parent?: string;
   readonly protect?: boolean;
+  /** To be replaced by the next run, whatever its provider says. */
+  readonly taint?: boolean;
   readonly external?: boolean;
   readonly dependencies?: readonly string[];
   readonly initErrors?: readonly string[];

@@ -1,8 +1,10 @@
 import { type Attempt, inLedger } from "../../phases/attempt";
 import type { RestoreActivity } from "../../phases/restore";
 import { settle } from "../../phases/settle";
+import { isBeyondStop, stopHere } from "../../phases/stop-after";
 import type { Properties } from "../codec";
 import { changesBetween } from "../diff";
+import type { CompletedAttempt } from "../session";
 import { type Call, PartialFailure, type ResourceHandler } from "./resource";
 
 /** What one phase does, given its slice of the plan. */
@@ -11,6 +13,8 @@ export interface PhaseWork {
   readonly name: string;
   /** @returns the outputs besides the inputs */
   run(attempt: Attempt, inputs: Properties, activity: RestoreActivity): Promise<Properties>;
+  /** Only of the phase with which an attempt is complete: its outputs when an earlier run came that far. */
+  recall?(completed: CompletedAttempt): Properties;
   /** Outputs of a run that failed half-way, if there is anything to tell; null when the resource stays as it was. */
   partialOutputs?(error: unknown): Properties | null;
 }
@@ -30,20 +34,29 @@ export function phaseHandler(work: PhaseWork): ResourceHandler {
 
 async function run(call: Call, work: PhaseWork, inputs: Properties): Promise<Properties> {
   const { session, log } = call;
+  // A run that was killed after its last phase and before its engine wrote that down: there is nothing left to do.
+  if (work.recall && session.completed?.number === Number(inputs.attempt)) return work.recall(session.completed);
   const attempt = session.attempt(Number(inputs.attempt));
   // Engines put the resource's name before each line: one that begins with it would have it twice.
   const own = `${work.name.toLowerCase()}: `;
   const progress = (line: string) => log.progress(line.startsWith(own) ? line.slice(own.length) : line);
+  if (isBeyondStop(attempt, work.name)) {
+    session.close();
+    throw new Error(await stopHere(attempt));
+  }
   try {
     session.signal.throwIfAborted();
     const withoutLock = <T>(held: () => Promise<T>) => session.withoutLock(held);
     const activity = { signal: session.signal, progress, withoutLock };
-    return await inLedger(attempt, work.name, () => work.run(attempt, inputs, activity).catch(throwReason));
+    const outputs = await inLedger(attempt, work.name, () => work.run(attempt, inputs, activity).catch(throwReason));
+    if (work.recall) session.close();
+    return outputs;
   } catch (error) {
     session.close();
     if (session.isAbandoned) throw error;
     const failure = `${work.name} failed: ${error instanceof Error ? error.message : String(error)}`;
-    const text = `${failure}\n${await settle(attempt, failure, { signal: session.settlingSignal, progress })}`;
+    const signal = await session.signalForWayBack(attempt, progress);
+    const text = `${failure}\n${await settle(attempt, failure, { signal, progress })}`;
     const outputs = work.partialOutputs?.(error) ?? null;
     throw outputs === null ? new Error(text, { cause: error }) : new PartialFailure(text, { ...inputs, ...outputs });
   }

@@ -1,6 +1,7 @@
 import { backUp, backUpBeforeRestore } from "../../phases/backup";
 import { complete } from "../../phases/complete";
 import { changeEnvironmentFile } from "../../phases/environment";
+import { mendIndexes } from "../../phases/indexes";
 import { migrate } from "../../phases/migrate";
 import { quiesce } from "../../phases/quiesce";
 import { restore } from "../../phases/restore";
@@ -39,7 +40,8 @@ export const restoreWork: PhaseWork = {
 export const migrationWork: PhaseWork = {
   name: "SchemaMigration",
   run: async (attempt, inputs, activity) => {
-    return { done: describe(await migrate(attempt, inputs.revisions as RevisionStep[], activity)) };
+    const done = describe(await migrate(attempt, inputs.revisions as RevisionStep[], activity));
+    return { done: inputs.phase === "pre" ? [...done, ...(await mendIndexes(attempt, activity))] : done };
   },
   partialOutputs: (error) =>
     error instanceof RevisionError && error.results.length > 0 ? { done: describe(error.results) } : null,
@@ -79,6 +81,7 @@ export const verificationWork: PhaseWork = {
 
 export const completionWork: PhaseWork = {
   name: "Completion",
+  recall: ({ backup }) => ({ backup }),
   run: async (attempt, _inputs, activity) => {
     await complete(attempt, activity);
     return { backup: attempt.progress.backup?.path ?? null };

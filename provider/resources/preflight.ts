@@ -1,7 +1,10 @@
+import { join } from "node:path";
+
+import type { StopAfter } from "../../phases/attempt";
+import { describeRefusals, WorldFault } from "../../phases/faults";
 import {
   begin,
   type DatabasePin,
-  describeRefusals,
   judgePin,
   type Look,
   look,
@@ -11,20 +14,24 @@ import {
 } from "../../phases/preflight";
 import { describeLosses } from "../../phases/restore-losses";
 import { describePruning } from "../../phases/retention";
-import { readAddress, type Site } from "../../phases/site";
+import { readAddress, type Site, sitePath } from "../../phases/site";
+import { stopsIn } from "../../phases/stop-after";
+import { describeDrift } from "../../planner/drift";
 import { type Acceptances, closedGates } from "../../planner/gates";
+import { type Installation, installationAfter, installationNow } from "../../planner/installation";
 import type { Plan } from "../../planner/plan";
+import type { Refusal } from "../../planner/refusals";
 import { row, summarise } from "../../planner/summary";
 import { hasUnknown, type Properties } from "../codec";
 import { type Change, changesBetween } from "../diff";
-import type { Session } from "../session";
-import { type Application, type Call, type Checked, type ResourceHandler, stackOf } from "./resource";
+import type { CompletedAttempt, Session } from "../session";
+import { type Application, type Call, type Checked, type Fault, type ResourceHandler, stackOf } from "./resource";
 
 /** Version of the outputs in the state, for later versions of this program. */
 const schemaVersion = 1;
 
-/** Inputs that let something pass, or that the plan answers for: of themselves they never make a change. */
-const gateKeys = ["acceptBreaking", "reviewedPlan", "acceptLoss", "restoreFrom"];
+/** Inputs that let something pass, or stop it, or that the plan answers for: of themselves they never make a change. */
+const gateKeys = ["acceptBreaking", "reviewedPlan", "acceptLoss", "stopAfter", "restoreFrom"];
 
 /** The only resource that looks at the world to plan; its outputs hold the plan that all others follow. */
 export function preflightHandler(): ResourceHandler {
@@ -38,14 +45,20 @@ export function preflightHandler(): ResourceHandler {
       seen = checked.look;
       return checked;
     },
-    diff: async (call, inputs, old) => {
+    diff: async (call, inputs, old, state) => {
+      refuseNewer(state);
       seen ??= await look(requestOf(inputs, call.session, false));
+      for (const line of describeDrift(seen.observation.world)) call.log.warning(line);
       return diff(inputs, old, seen);
     },
     apply: async (call, application) => {
       if (!application.preview) return start(call, application);
       seen ??= await look(requestOf(application.inputs, call.session, application.old === null));
       return preview(call, application.inputs, seen);
+    },
+    read: async (call, state) => {
+      const { observation } = await look(requestOf(state, call.session, false));
+      return { installation: installationNow(observation.world) };
     },
     forget: (call, state) => {
       call.log.info(farewell(state));
@@ -54,9 +67,20 @@ export function preflightHandler(): ResourceHandler {
   };
 }
 
+function refuseNewer(state: Properties): void {
+  if (Number(state.schemaVersion ?? 0) <= schemaVersion) return;
+  throw new Error(
+    `The state was written by a newer version of this program (its outputs have version ${String(state.schemaVersion)}, this ` +
+      `program knows ${schemaVersion}). Nothing was touched. Use the newer program.`,
+  );
+}
+
 function requestOf(inputs: Properties, { databaseUrl }: Session, emptyStack: boolean): Request {
+  // A state of an earlier version of this program has neither.
+  const stopAfter = (inputs.stopAfter ?? "") as StopAfter;
   const restoreFrom = typeof inputs.restoreFrom === "string" ? inputs.restoreFrom : "";
-  return { site: inputs.settings as Site, version: String(inputs.version), restoreFrom, emptyStack, databaseUrl };
+  const version = String(inputs.version);
+  return { site: inputs.settings as Site, version, restoreFrom, emptyStack, databaseUrl, stopAfter };
 }
 
 function acceptancesOf(inputs: Properties): Acceptances {
@@ -67,28 +91,42 @@ function acceptancesOf(inputs: Properties): Acceptances {
 async function check(call: Call, inputs: Properties, old: Properties | null): Promise<Checked & { look: Look | null }> {
   try {
     const now = await look(requestOf(inputs, call.session, old === null));
+    call.session.completed = completedOf(now, inputs.settings as Site);
     const pin = (old?.pin as DatabasePin | undefined) ?? pinOf(now.observation);
     const refusals = [
       ...judgePin(pin, now.observation),
       ...(now.outcome.kind === "refused" ? now.outcome.reasons : []),
     ];
-    const faults = refusals.map((refusal) => ({ property: "", reason: describeRefusals([refusal]) }));
-    return { inputs: { ...inputs, pin }, faults, look: now };
+    const installation = installationWanted(now) ?? old?.installation;
+    return { inputs: { ...inputs, pin, installation }, faults: refusals.map(asFault), look: now };
   } catch (error) {
-    return {
-      inputs,
-      faults: [{ property: "", reason: error instanceof Error ? error.message : String(error) }],
-      look: null,
-    };
+    if (!(error instanceof WorldFault)) throw error;
+    return { inputs, faults: error.refusals.map(asFault), look: null };
   }
 }
 
+function completedOf({ observation }: Look, site: Site): CompletedAttempt | null {
+  const { lastSucceeded: last } = observation.ledger;
+  if (last === null) return null;
+  const backup = last.backupId === null ? null : join(sitePath(site, site.backup.folder), last.backupId);
+  return { number: last.attempt, backup };
+}
+
+/** An input, so that previews and `refresh` show by name and value what is to change, or was changed by somebody. */
+function installationWanted({ outcome, observation }: Look): Installation | null {
+  if (outcome.kind === "refused") return null;
+  return installationAfter(outcome.plan, observation.world, observation.catalogue);
+}
+
+function asFault(refusal: Refusal): Fault {
+  return { property: "", reason: describeRefusals([refusal]) };
+}
+
 function diff(inputs: Properties, old: Properties, { outcome }: Look): Change[] {
-  const own = Object.fromEntries(
-    Object.keys(inputs)
-      .filter((key) => !gateKeys.includes(key))
-      .map((key) => [key, inputs[key]]),
-  );
+  // A state of an earlier version of this program does not tell what the installation is to be like.
+  const isTold = (key: string) => key !== "installation" || old.installation !== undefined;
+  const compared = Object.keys(inputs).filter((key) => !gateKeys.includes(key) && isTold(key));
+  const own = Object.fromEntries(compared.map((key) => [key, inputs[key]]));
   const before = Object.fromEntries(Object.keys(own).map((key) => [key, old[key]]));
   const changes = changesBetween(before, own);
   const settled = outcome.kind === "plan" && outcome.settled;
@@ -98,13 +136,16 @@ function diff(inputs: Properties, old: Properties, { outcome }: Look): Change[] 
 async function preview({ log }: Call, inputs: Properties, now: Look): Promise<Properties> {
   const plan = plannedBy(now);
   for (const line of summarise(plan)) log.info(line);
-  const { address, observation } = now;
+  const { observation } = now;
+  const { address } = observation;
   const losses = await describeLosses(plan, { site: inputs.settings as Site, address, database: observation.database });
   for (const line of losses.flatMap((text) => row("loses", text))) log.info(line);
   for (const line of estimates(plan, now)) log.info(line);
   const pruned = await describePruning(inputs.settings as Site, observation.ledger);
   for (const line of pruned.flatMap((text) => row("prunes", text))) log.info(line);
   const gates = closedGates(plan, acceptancesOf(inputs), now.observation.world.openAttempt);
+  const { stopAfter } = inputs as { stopAfter?: StopAfter };
+  if (stopsIn(plan, stopAfter ?? "")) log.info(row("ends", `after '${stopAfter}', as stopAfter says`).join("\n"));
   for (const gate of gates) log.warning(`'up' will refuse this. ${describeRefusals([gate])}`);
   return outputs(inputs, plan, now);
 }

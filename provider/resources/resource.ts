@@ -39,9 +39,21 @@ export interface Application {
 export interface ResourceHandler {
   /** @param old - inputs of the state; null when the resource is new */
   check(call: Call, inputs: Properties, old: Properties | null): Promise<Checked>;
-  diff(call: Call, inputs: Properties, old: Properties): Promise<readonly Change[]>;
+  /**
+   * @param old - inputs of the state
+   * @param state - outputs of the state
+   */
+  diff(call: Call, inputs: Properties, old: Properties, state: Properties): Promise<readonly Change[]>;
   /** @returns the outputs */
   apply(call: Call, application: Application): Promise<Properties>;
+  /**
+   * What the world makes of some properties now; types that do not speak of the world have none.
+   *
+   * @param state - outputs of the state
+   * @returns those that are told anew, inputs and outputs alike
+   * @throws when the world cannot be looked at: the state stays as it is then
+   */
+  read?(call: Call, state: Properties): Promise<Properties>;
   /** Forgets; our types never delete anything of the installation. */
   forget(call: Call, state: Properties): Promise<void>;
 }

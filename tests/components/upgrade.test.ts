@@ -126,7 +126,12 @@ describe("the program, against mocks of the engine", function () {
   });
 
   it("gives Preflight the version, the gates and the whole description of the installation", () => {
-    const settings = settingsOf({ acceptBreaking: "1.0.0", reviewedPlan: "abc", acceptLoss: "def" });
+    const settings = settingsOf({
+      acceptBreaking: "1.0.0",
+      reviewedPlan: "abc",
+      acceptLoss: "def",
+      stopAfter: "migrate",
+    });
     return register(settings).then((all) => {
       assert.deepEqual(find("preflight", all).inputs, {
         version: "1.0.0",
@@ -134,10 +139,11 @@ describe("the program, against mocks of the engine", function () {
         acceptBreaking: "1.0.0",
         reviewedPlan: "abc",
         acceptLoss: "def",
+        stopAfter: "migrate",
         settings: siteOf(settings),
       });
       for (const { name, inputs } of all.filter((one) => one.name !== "preflight"))
-        for (const gate of ["acceptBreaking", "reviewedPlan", "acceptLoss"])
+        for (const gate of ["acceptBreaking", "reviewedPlan", "acceptLoss", "stopAfter"])
           assert.ok(!(gate in inputs), `${gate} in ${name}`);
     });
   });

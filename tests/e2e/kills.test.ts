@@ -7,16 +7,12 @@ import { join } from "node:path";
 import { Client } from "pg";
 
 import { engines } from "./support/engines";
-import { gone, isPulumisOwn, killAll, workersIn } from "./support/processes";
+import { alone, kill, type Manner, whole } from "./support/kill";
 import type { Scenario } from "./support/scenario";
 import { soak } from "./support/soak";
 import { assertSays, inScenario, unwrapped } from "./support/story";
 import { together } from "./support/together";
 import type { World } from "./support/world";
-
-const whole = "with all its processes";
-const alone = "alone, and its provider ends by itself";
-type Manner = typeof whole | typeof alone;
 
 /** What an engine writes when a phase begins, and how it is killed then; none where only a soak has the time. */
 const sample: readonly [phase: string, ...manners: Manner[]][] = [
@@ -39,17 +35,7 @@ const kills = sample.flatMap(([phase, ...manners]) =>
 async function killDuring(scenario: Scenario, phase: string, manner: Manner): Promise<void> {
   const run = scenario.start(["up", "--yes", "--skip-preview"]);
   assert.ok(await run.says(new RegExp(`${phase} updating`)), run.output);
-  if (manner === whole) killAll(() => workersIn(scenario.folder));
-  else
-    killAll(() =>
-      workersIn(scenario.folder).filter(({ pid, command }) => pid === run.pid || /\bpulumi up\b/.test(command)),
-    );
-  await run.ended;
-  assert.deepEqual(
-    await gone(() => workersIn(scenario.folder).filter((found) => !isPulumisOwn(found)), 20),
-    [],
-    "something goes on working without its engine",
-  );
+  await kill(scenario, run, manner);
 }
 
 /** The same upgrade without a kill: what every other one has to come to. */
@@ -70,6 +56,9 @@ function comparable(world: World, { databaseUrl, port }: Scenario): World {
 }
 
 let end: Promise<World> | undefined;
+
+/** Where there is no time. */
+const skip: ReturnType<typeof together> = (name) => void it.skip(name);
 
 for (const engine of engines)
   describe(`an up that is killed (${engine})`, () => {
@@ -142,6 +131,31 @@ for (const engine of engines)
           await scenario.must(["preview", "--expect-no-changes"]);
         }),
       );
+
+    (soak ? story : skip)(
+      "twenty at once from two checkouts: one works, and each other one says who does, since when",
+      () =>
+        inScenario({ engine, settings: { version: "1.0.0", acceptBreaking: "1.0.0" } }, async (scenario) => {
+          end ??= undisturbed();
+          await end;
+          const other = scenario.checkout();
+          const outcomes = await Promise.all(
+            Array.from({ length: 20 }, (_, index) =>
+              (index % 2 === 0 ? scenario : other).octollm(["up", "--yes", "--skip-preview"]),
+            ),
+          );
+          const works = outcomes.filter(({ code }) => code === 0);
+          assert.equal(works.length, 1, works.map(({ output }) => output).join("\n"));
+          for (const { code, output } of outcomes)
+            if (code !== 0)
+              assertSays(
+                unwrapped(output),
+                /(?:created by \S+@\S+ \(pid \d+\) at|Held by session '.*' from .*, since) \d{4}-/,
+              );
+          assert.deepEqual(comparable(await scenario.world(), scenario), await end);
+          assert.equal((await scenario.attempts()).length, 2);
+        }),
+    );
 
     story("a lock whose process has ended, and was collected by nobody, is removed like any other dead one", () =>
       inScenario({ engine, settings: { version: "0.2.0" } }, async (scenario) => {

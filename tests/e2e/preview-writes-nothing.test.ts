@@ -2,11 +2,12 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { lstatSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 
+import { pauseAutovacuum } from "../support/postgres";
 import { engines } from "./support/engines";
 import { processesIn } from "./support/processes";
 import { Scenario } from "./support/scenario";
+import { assertSays, unwrapped } from "./support/story";
 
 /** What the server would hand out next, and where every relation lies. */
 const facts = `
@@ -24,14 +25,6 @@ interface Fingerprint {
   readonly database: readonly object[];
   readonly files: Readonly<Record<string, string>>;
   readonly processes: readonly string[];
-}
-
-/** The server's own housekeeping, in whichever database, takes transaction ids and writes sizes: it would look like us. */
-async function pauseAutovacuum(scenario: Scenario): Promise<void> {
-  await scenario.query("ALTER SYSTEM SET autovacuum = off");
-  await scenario.query("SELECT pg_reload_conf()");
-  const workers = "SELECT 1 FROM pg_stat_activity WHERE backend_type LIKE 'autovacuum%'";
-  while ((await scenario.query(workers)).length > 0) await sleep(50);
 }
 
 function filesBelow(folder: string, path = ""): Record<string, string> {
@@ -59,7 +52,7 @@ for (const engine of engines)
       scenario = await Scenario.create({ engine, settings: { version: "1.0.0" } });
       // Whatever an engine keeps for itself, in its home, is there after the first command.
       await scenario.must(["preview"]);
-      await pauseAutovacuum(scenario);
+      await pauseAutovacuum(scenario.databaseUrl);
       await scenario.query("VACUUM (FREEZE, ANALYZE)");
     });
     after(async () => {
@@ -86,16 +79,40 @@ for (const engine of engines)
       );
     }
 
+    async function writesNothing(look: () => Promise<string>): Promise<string> {
+      const before = await fingerprint();
+      const said = await look();
+      assert.deepEqual(await fingerprint(), before);
+      return unwrapped(said);
+    }
+
     for (const flags of [[], ["--diff"], ["--json"]])
-      it(["preview", ...flags].join(" "), async () => {
-        const before = await fingerprint();
-        await scenario.must(["preview", ...flags]);
-        assert.deepEqual(await fingerprint(), before);
+      it(["preview", ...flags, "with a closed gate"].join(" "), async () => {
+        const said = await writesNothing(() => scenario.must(["preview", ...flags]));
+        assertSays(said, "octollm:acceptBreaking");
       });
 
     it("status", async () => {
-      const before = await fingerprint();
-      await scenario.must(["status"]);
-      assert.deepEqual(await fingerprint(), before);
+      await writesNothing(() => scenario.must(["status"]));
+    });
+
+    it("a preview that is refused", async () => {
+      scenario.set({ version: "9.9.9" });
+      assertSays(await writesNothing(() => scenario.mustFail(["preview"])), "9.9.9");
+    });
+
+    it("preview and status after an attempt that failed", async () => {
+      scenario.set({ version: "1.0.0", acceptBreaking: "1.0.0" });
+      scenario.behave({ "1.0.0": "crash" });
+      await scenario.upFails();
+      assertSays(await writesNothing(() => scenario.must(["preview"])), "attempt 3");
+      assertSays(await writesNothing(() => scenario.must(["status"])), "failed in Resume");
+    });
+
+    it("the preview of a way down", async () => {
+      scenario.behave({});
+      await scenario.up();
+      scenario.set({ version: "0.1.0" });
+      assertSays(await writesNothing(() => scenario.must(["preview", "--diff"])), "1.0.0 -> 0.1.0");
     });
   });

@@ -4,7 +4,8 @@ import { checkIndexes, checkInvariant, compareCounts } from "../../postgres/chec
 import { parseDatabaseUrl, withClient } from "../../postgres/connection";
 import { countRows } from "../../postgres/counts";
 import {
-  closeAttempt,
+  closeFailed,
+  closeSucceeded,
   ensureLedger,
   LedgerError,
   ledgerVersion,
@@ -15,6 +16,7 @@ import {
   recordCounts,
   recordPhase,
 } from "../../postgres/ledger";
+import { ledgerMigrations } from "../../postgres/ledger-schema";
 import { testDatabase } from "../support/postgres";
 import { installation, newAttempt, outsider, query } from "./installation";
 
@@ -41,6 +43,31 @@ describe("the ledger", () => {
     assert.equal((await withClient(address, preview, readLedger)).schemaVersion, ledgerVersion);
   });
 
+  it("of the first version of this program is read by a preview as it is, and brought up to date by the next up", async () => {
+    const address = parseDatabaseUrl(await testDatabase());
+    await query(address, ledgerMigrations[0] ?? "");
+    await query(
+      address,
+      `INSERT INTO octollm_upgrade.attempts (attempt, stack, host, pid, program_version, plan_id, from_version, to_version,
+         direction, status, finished_at) VALUES (1, 'dev', 'h', 1, '0.1.0', 'x', '0.1.0', '0.2.0', 'up', 'succeeded', now())`,
+    );
+    const old = await withClient(address, preview, readLedger);
+    assert.deepEqual(
+      [old.schemaVersion, old.lastSucceeded?.toVersion, old.lastSucceeded?.revision],
+      [1, "0.2.0", null],
+    );
+    await withClient(address, test, async (client) => {
+      await ensureLedger(client);
+      assert.equal(await openAttempt(client, newAttempt), 2);
+      await closeSucceeded(client, { attempt: 2, revision: "e4f5a6", environmentDigest: "0123456789ab" });
+    });
+    const { schemaVersion, lastSucceeded } = await withClient(address, preview, readLedger);
+    assert.deepEqual(
+      [schemaVersion, lastSucceeded?.revision, lastSucceeded?.environmentDigest],
+      [ledgerVersion, "e4f5a6", "0123456789ab"],
+    );
+  });
+
   it("tells an attempt's story", async () => {
     const address = await installation();
     await withClient(address, test, async (client) => {
@@ -54,12 +81,12 @@ describe("the ledger", () => {
         [open?.attempt, open?.phase, open?.counts, open?.backupId],
         [1, "quiesce", { tasks: 1000 }, "b1"],
       );
-      await closeAttempt(client, { attempt: 1, status: "succeeded" });
+      await closeSucceeded(client, { attempt: 1, revision: "e4f5a6", environmentDigest: "0123456789ab" });
       const ledger = await readLedger(client);
       assert.equal(ledger.openAttempt, null);
       assert.equal(ledger.lastSucceeded?.attempt, 1);
       assert.equal(ledger.lastSucceeded.toVersion, "1.0.0");
-      await assert.rejects(closeAttempt(client, { attempt: 9, status: "failed" }), LedgerError);
+      await assert.rejects(closeFailed(client, { attempt: 9, error: "it failed" }), LedgerError);
     });
     const events = await query(address, "SELECT phase, status, detail FROM octollm_upgrade.events ORDER BY id");
     assert.deepEqual(

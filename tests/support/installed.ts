@@ -15,7 +15,7 @@ import type { Plan } from "../../planner/plan";
 import type { Properties } from "../../provider/codec";
 import { processOf } from "../../runtimes/processes";
 import { parseSettings, siteOf } from "../../settings";
-import { testDatabase } from "./postgres";
+import { pauseAutovacuum, testDatabase } from "./postgres";
 import type { ProviderProcess, Resource } from "./provider-client";
 
 const project = resolve(__dirname, "..", "..");
@@ -55,7 +55,7 @@ export class Installed {
   static async create(): Promise<Installed> {
     const folder = mkdtempSync(join(tmpdir(), "octollm-installed-"));
     const databaseUrl = await testDatabase();
-    await silenceAutovacuum(databaseUrl);
+    await pauseAutovacuum(databaseUrl);
     const installation = await createInstallation({ folder, databaseUrl, port: await freePort(), tasks: 200 });
     return new Installed(installation, databaseUrl, await startRelease({ folder, release: "0.1.0" }));
   }
@@ -163,15 +163,4 @@ export class Installed {
     while (processOf(this.#pid)) await sleep(20);
     rmSync(this.installation.folder, { recursive: true, force: true });
   }
-}
-
-/** Transaction ids belong to the whole server: autovacuum would use some while a test proves that nobody did. */
-async function silenceAutovacuum(databaseUrl: string): Promise<void> {
-  const client = new Client({ connectionString: databaseUrl });
-  await client.connect();
-  await client.query("ALTER SYSTEM SET autovacuum = off");
-  await client.query("SELECT pg_reload_conf()");
-  const workers = "SELECT 1 FROM pg_stat_activity WHERE backend_type LIKE 'autovacuum%'";
-  for (let turn = 0; turn < 100 && (await client.query(workers)).rows.length > 0; turn++) await sleep(50);
-  await client.end();
 }

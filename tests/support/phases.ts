@@ -35,7 +35,7 @@ export async function runPhases(wanted: Wanted, say: (line: string) => void = ()
   const session = new Session();
   try {
     await session.lock(await readAddress(site, ""), "dev", restoreFrom !== "");
-    const request = { site, version, restoreFrom, emptyStack, databaseUrl: "" };
+    const request = { site, version, restoreFrom, emptyStack, databaseUrl: "", stopAfter: "" as const };
     const { outcome } = await look(request);
     const loss = outcome.kind === "plan" ? outcome.plan.loss.id : null;
     const accepted = { acceptBreaking: version, reviewedPlan: "", acceptLoss: loss ?? "" };

@@ -68,7 +68,7 @@ const releaseFiles: readonly [string, Break, string | RegExp][] = [
   [
     "an environment change of no kind",
     replace(minor, "{ deprecate: CACHE_TTL }", "{ remove: CACHE_TTL }"),
-    `${minor}:27: 'environment.6' must be one of { add, default[, from] }, { deprecate }, { url_path, suffix, replacement }`,
+    `${minor}:27: 'environment.6' must be one of { add, default[, from] }, { deprecate }, { require, text }, { url_path, suffix, replacement }`,
   ],
   [
     "an environment change with a bad name",
@@ -174,6 +174,16 @@ const migrations: readonly [string, Break, string | RegExp][] = [
     "CONCURRENTLY in a transaction",
     replace(brin, "transaction: none", "transaction: transactional"),
     `${brin}:11: CONCURRENTLY cannot run in a transaction: say 'transaction: none'`,
+  ],
+  [
+    "a statement that a kill would have done twice",
+    replace(
+      brin,
+      "ON task_history USING brin (created_at);",
+      "ON task_history USING brin (created_at);\nUPDATE tasks SET priority = 1;",
+    ),
+    `${brin}:13: without a transaction an up that is killed here would do this again: only CREATE, DROP and REINDEX INDEX ` +
+      "CONCURRENTLY, VACUUM and ANALYZE may stand in 'transaction: none'",
   ],
   [
     "a fork",

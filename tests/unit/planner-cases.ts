@@ -2,7 +2,7 @@ import { DotenvFile } from "../../environment/dotenv-file";
 import { makePlan } from "../../planner/make-plan";
 import type { Plan } from "../../planner/plan";
 import type { Refusal } from "../../planner/refusals";
-import type { Goal, World } from "../../planner/world";
+import type { Goal, Relation, ServerFacts, World } from "../../planner/world";
 import type { Catalogue, Migration, Release } from "../../releases/release";
 
 /** A goal with one service, as small as it can be. */
@@ -26,15 +26,52 @@ export function world(release: string, revision: string, changes: Partial<World>
     database: "octollm",
     release,
     revisions: [revision],
+    looksLike: null,
+    server,
+    disk: { backups: null, data: null },
     openAttempt: null,
     nextAttempt: 2,
-    services: [{ name: "orchestrator", current: true, running: true, release }],
+    lastOutcome: null,
+    services: [{ ...service, release }],
     environment: DotenvFile.parse("CACHE_TTL=7200\n"),
+    environmentDigest: "0123456789ab",
     applied: [],
     restore: { damage: null, backups: [], fulfilled: null, unfinished: null, noRename: null, databases: [] },
     ...changes,
   };
 }
+
+/** A service that is as it should be. */
+export const service = {
+  name: "orchestrator",
+  current: true,
+  running: true,
+  asSpecified: true,
+  release: "0.1.0",
+  obstructed: null,
+};
+
+/** The same service, stopped. */
+export const stopped = { ...service, current: false, running: false, release: null };
+
+/** A table that belongs to our role. */
+export function table(name: string, changes: Partial<Relation> = {}): Relation {
+  const rights = { owner: "octollm", owned: true, readable: true, writable: true };
+  return { schema: "public", name, kind: "table", ...rights, bytes: 1_000_000, ...changes };
+}
+
+/** A server on which our role owns everything. */
+export const server: ServerFacts = {
+  user: "octollm",
+  isReplica: false,
+  isReadOnly: false,
+  mayCreateSchema: true,
+  mayWriteLedger: true,
+  mayStamp: true,
+  createsIn: ["public"],
+  searchPath: ["public"],
+  relations: [table("tasks"), table("task_history")],
+};
 
 /** The plan, or a failed assertion that shows the refusals. */
 export function planned(from: World, to: Goal, catalogue: Catalogue): Plan {
@@ -91,6 +128,7 @@ export function invent(
       api: [],
       smoke: [],
       invariants: [],
+      recognisedBy: null,
       indexes: [],
       migrations,
       ...rest,
@@ -105,7 +143,9 @@ function inventMigration(invented: Invented, release: string, downRevision: stri
     const sql = `${word} ${revision}`;
     return {
       sql: [sql],
-      statements: [{ sql, line: 1, locks: [{ relation: "tasks", mode: "SHARE", rewrites: false }] }],
+      statements: [
+        { sql, line: 1, locks: [{ relation: "tasks", mode: "SHARE", rewrites: false }], needs: [], creates: [] },
+      ],
     };
   };
   return {

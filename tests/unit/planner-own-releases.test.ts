@@ -4,7 +4,7 @@ import { DotenvFile } from "../../environment/dotenv-file";
 import { makePlan } from "../../planner/make-plan";
 import { loadCatalogue } from "../../releases/catalogue";
 import type { Catalogue } from "../../releases/release";
-import { goal, planned, refused, steps, world } from "./planner-cases";
+import { goal, planned, refused, service, steps, stopped, world } from "./planner-cases";
 
 const heads = { "0.1.0": "def456", "0.2.0": "b1c2d3", "1.0.0": "e4f5a6" } as const;
 type Version = keyof typeof heads;
@@ -53,8 +53,10 @@ describe("the plan between OctoLLM's own releases", () => {
   it("is settled only when release, revision, .env and services are as wanted", () => {
     const settled = (found: ReturnType<typeof makePlan>) => found.kind === "plan" && found.settled;
     assert.equal(settled(makePlan(world("1.0.0", "e4f5a6"), goal("1.0.0"), catalogue)), true);
-    const stopped = [{ name: "orchestrator", current: false, running: false, release: null }];
-    assert.equal(settled(makePlan(world("1.0.0", "e4f5a6", { services: stopped }), goal("1.0.0"), catalogue)), false);
+    for (const found of [stopped, { ...service, current: false, asSpecified: false }]) {
+      const changed = world("1.0.0", "e4f5a6", { services: [found] });
+      assert.equal(settled(makePlan(changed, goal("1.0.0"), catalogue)), false);
+    }
     const unfinished = { attempt: 1, from: "0.1.0", to: "1.0.0", planId: "x", reviewedPlan: null };
     assert.equal(
       settled(makePlan(world("1.0.0", "e4f5a6", { openAttempt: unfinished }), goal("1.0.0"), catalogue)),
@@ -107,7 +109,7 @@ describe("the plan between OctoLLM's own releases", () => {
   it("has an id that neither the attempt nor sizes nor the running services move", () => {
     const id = (changes: Parameters<typeof world>[2]) =>
       planned(world("0.1.0", "def456", changes), goal("1.0.0"), catalogue).id;
-    const down = [{ name: "orchestrator", current: false, running: false, release: null }];
+    const down = [stopped];
     assert.equal(id({}), id({ nextAttempt: 9, services: down }));
     assert.notEqual(id({}), id({ revisions: ["abc123"] }));
   });
@@ -121,7 +123,7 @@ describe("the plan between OctoLLM's own releases", () => {
       "OctoLLM 0.1.0 runs, and this stack has not adopted it yet. First:\n" +
         "  octollm config set version 0.1.0 && octollm up\nthen:\n  octollm config set version 1.0.0 && octollm up",
     );
-    const down = [{ name: "orchestrator", current: false, running: false, release: null }];
+    const down = [stopped];
     assert.match(
       refused(world("0.1.0", "def456", { services: down }), goal("0.1.0", empty), catalogue)[0]?.text ?? "",
       /does not run/,
@@ -140,7 +142,18 @@ describe("the plan between OctoLLM's own releases", () => {
       /there is no release '9\.9\.9'; the catalogue has 0\.1\.0, 0\.2\.0, 1\.0\.0/,
     ],
     ["two heads", { revisions: ["abc123", "zzz999"] }, "alembic_version", /has 2 heads \(abc123, zzz999\)/],
-    ["no revision", { revisions: [] }, "alembic_version", /has no revision in alembic_version/],
+    [
+      "no revision, and a schema that is nobody's",
+      { revisions: [] },
+      "alembic_version",
+      /has no revision in alembic_version, .* Its schema is that of no release in the catalogue/,
+    ],
+    [
+      "no revision, with the command that stamps what the schema looks like",
+      { revisions: [], looksLike: "0.2.0" },
+      "alembic_version",
+      /Its schema is that of OctoLLM 0\.2\.0\. .*\n {2}npx octollm adopt --revision b1c2d3$/,
+    ],
     [
       "a database newer than the catalogue",
       { revisions: ["fff000"] },

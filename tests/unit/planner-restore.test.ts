@@ -20,6 +20,7 @@ function backup(changes: Partial<BackupFacts> = {}): BackupFacts {
     release: "1.0.0",
     revision: "a1",
     fault: null,
+    environmentDigest: "0123456789ab",
     environment: DotenvFile.parse("CACHE_TTL=7200\n"),
     hasConfig: true,
     ...changes,

@@ -79,6 +79,8 @@ describe("a service that runs as a process", function () {
       pid: null,
       release: null,
       startedByUs: false,
+      asSpecified: null,
+      obstructed: null,
       detail: `nothing listens on port ${spec.port}`,
     });
     const progress: string[] = [];
@@ -113,7 +115,8 @@ describe("a service that runs as a process", function () {
     assert.equal(isThere(first.pid), false);
     const third = await runtime.start({ ...upgraded, environment: { ...upgraded.environment, EXTRA: "1" } });
     assert.notEqual(third.pid, second.pid);
-    assert.notEqual(third.specDigest, second.specDigest);
+    assert.equal(third.asSpecified, true);
+    assert.equal((await runtime.inspect(upgraded)).asSpecified, false);
   });
 
   it("is ended with all that it started itself", async () => {

@@ -66,6 +66,7 @@ describe("the settings of a stack", () => {
       verification: { logAllow: [] },
       preview: { budget: 10 },
       onFailure: "restart",
+      stopAfter: "",
       acceptBreaking: "",
       reviewedPlan: "",
       acceptLoss: "",
@@ -142,6 +143,11 @@ describe("the settings of a stack", () => {
       "a service's name that is no word",
       { services: [{ ...service, name: "a b; rm" }] },
       ["octollm:services[0].name: must be lower-case letters, digits and '-'"],
+    ],
+    [
+      "a service without a health path",
+      { services: [{ ...service, health: undefined }] },
+      ["octollm:services[0].health: is not set"],
     ],
     [
       "a health path without '/'",

@@ -28,8 +28,8 @@ interface Places {
   readonly texts: readonly string[];
 }
 
-/** The only files that may hold secrets: `.env` itself, its copy in each backup, and the passphrase of the stack. */
-const allowed = /^octollm\/(?:\.env|backups\/[^/]+\/(?:\.env|env[^/]*))$/;
+/** The only files that may hold secrets: `.env` itself, its copy in each backup, and what the services log themselves. */
+const allowed = /^octollm\/(?:\.env|logs\/[^/]+|backups\/[^/]+\/(?:\.env|env[^/]*))$/;
 
 /** Looks for secrets in command lines from its making on, and in files and texts at the end. */
 export class SecretSearch {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 
 import { parse, stringify } from "yaml";
 
@@ -46,6 +46,8 @@ export class Scenario {
   /** Who runs a command unless the call says otherwise. */
   readonly engine: Engine;
   readonly #checkouts: string[] = [];
+  #tools = "";
+  #wrapper: readonly string[] = [];
 
   private constructor({ folder, databaseUrl, port }: Copy, engine: Engine) {
     this.folder = folder;
@@ -72,11 +74,26 @@ export class Scenario {
 
   /** Starts a command without waiting for it; without an engine, for the words that need none. */
   start(argv: readonly string[], engine: Engine | null = this.engine): Running {
+    const [program = "", ...before] = [...this.#wrapper, process.execPath];
+    const env = projectEnvironment(this.folder, engine ?? this.engine);
     const named = engine === null ? [] : ["--engine", engine];
-    return new Running(process.execPath, [join("bin", "octollm"), ...argv, ...named], {
+    return new Running(program, [...before, join("bin", "octollm"), ...argv, ...named], {
       cwd: this.folder,
-      env: projectEnvironment(this.folder, engine ?? this.engine),
+      env: { ...env, PATH: [this.#tools, env.PATH].filter(Boolean).join(delimiter) },
     });
+  }
+
+  /** Programs that are found before those of the system, from now on: shell scripts by their names. */
+  installTools(scripts: Readonly<Record<string, string>>): void {
+    this.#tools = join(this.folder, "tools");
+    mkdirSync(this.#tools, { recursive: true });
+    for (const [name, script] of Object.entries(scripts))
+      writeFileSync(join(this.#tools, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  }
+
+  /** A command line that every later command is given to; empty for none. */
+  wrap(wrapper: readonly string[]): void {
+    this.#wrapper = wrapper;
   }
 
   /** Runs `octollm` as its user would. */
@@ -221,6 +238,12 @@ export class Scenario {
     mkdirSync(folder, { recursive: true });
     const holder = { pid, username: "tester", hostname: hostname(), timestamp: new Date().toISOString() };
     writeFileSync(join(folder, `${randomUUID()}.json`), JSON.stringify(holder));
+  }
+
+  /** The same project where somebody has moved it to. */
+  from(folder: string): Scenario {
+    const { databaseUrl, port, engine } = this;
+    return new Scenario({ folder, databaseUrl, port }, engine);
   }
 
   /** Another checkout of the project, with the same stack of its own, for the same installation. */

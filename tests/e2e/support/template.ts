@@ -5,16 +5,21 @@ import { parse, stringify } from "yaml";
 
 import { createInstallation, startRelease } from "../../../demo/installation";
 import { freePort } from "../../../demo/private-postgres";
+import { environmentDigest } from "../../../planner/installation";
 import { testDatabase, testServer } from "../../support/postgres";
 import { Running } from "./command";
 import { gone, killAll, processesIn } from "./processes";
-import { makeProject, projectEnvironment, removeProject, selectStack, stack } from "./project";
+import { makeProject, projectEnvironment, selectStack, stack } from "./project";
+import { query } from "./world";
 
 /** How many tasks an installation of these tests has. */
 export const taskCount = 500;
 
+/** The program that the tests' service is. */
+export const serviceScript = resolve(__dirname, "service.cjs");
+
 /** The service's command, with `{version}` for the release. */
-export const serviceCommand = `exec '${process.execPath}' '${resolve(__dirname, "service.cjs")}' --release {version}`;
+export const serviceCommand = `exec '${process.execPath}' '${serviceScript}' --release {version}`;
 
 /** Where the parts of a copy are. */
 export interface Copy {
@@ -32,7 +37,6 @@ const nameOf = (databaseUrl: string) => new URL(databaseUrl).pathname.slice(1);
 
 async function installed(): Promise<Template> {
   const folder = makeProject();
-  process.once("exit", () => removeProject(folder));
   const databaseUrl = await testDatabase();
   const port = await freePort();
   await createInstallation({ folder: join(folder, "octollm"), databaseUrl, port, tasks: taskCount });
@@ -42,7 +46,6 @@ async function installed(): Promise<Template> {
 async function adopted(): Promise<Template> {
   const template = await copyOf(await once("installed", installed));
   const { folder, port } = template;
-  process.once("exit", () => removeProject(folder));
   await startRelease({ folder: join(folder, "octollm"), release: "0.1.0", port });
   for (const argv of [
     ["adopt", "--stack", stack, "--installation", "octollm", "--service", `orchestrator=${port}`],
@@ -98,15 +101,22 @@ async function copyOf(template: Template): Promise<Copy> {
       cpSync(join(template.folder, name), join(folder, name), { recursive: true });
   for (const name of ["logs", ".octollm"]) rmSync(join(folder, "octollm", name), { recursive: true, force: true });
   mkdirSync(join(folder, "octollm", "logs"));
-  const texts = [join(folder, "octollm", ".env"), join(folder, `Pulumi.${stack}.yaml`), ...stateFiles(folder)];
-  for (const file of texts.filter((path) => existsSync(path))) {
-    const text = readFileSync(file, "utf8");
-    const own = text
-      .replaceAll(template.database, database)
-      .replaceAll(template.folder, folder)
-      .replace(new RegExp(`\\b${template.port}\\b`, "g"), String(port));
-    writeFileSync(file, own);
-  }
+  const digest = () => environmentDigest(readFileSync(join(folder, "octollm", ".env")));
+  const rewrite = (file: string, change: (text: string) => string) =>
+    writeFileSync(
+      file,
+      change(readFileSync(file, "utf8"))
+        .replaceAll(template.database, database)
+        .replaceAll(template.folder, folder)
+        .replace(new RegExp(`\\b${template.port}\\b`, "g"), String(port)),
+    );
+  const before = digest();
+  rewrite(join(folder, "octollm", ".env"), (text) => text);
+  const texts = [join(folder, `Pulumi.${stack}.yaml`), ...stateFiles(folder)].filter((path) => existsSync(path));
+  for (const file of texts) rewrite(file, (text) => text.replaceAll(before, digest()));
+  // What was adopted is this very file, or else every test would begin with an edited one.
+  if (texts.length > 0)
+    await query(server.url(database), `UPDATE octollm_upgrade.attempts SET environment_digest = '${digest()}'`);
   if (existsSync(join(folder, `Pulumi.${stack}.yaml`))) selectStack(folder);
   return { folder, databaseUrl: server.url(database), port };
 }

@@ -6,6 +6,7 @@ import path from "node:path";
 import { PassThrough } from "node:stream";
 
 import { runEngine } from "../../../engine/main";
+import { atExit } from "../../support/at-exit";
 
 const root = path.resolve(__dirname, "../../..");
 
@@ -89,9 +90,11 @@ class Demo extends pulumi.ProviderResource {
 export class TestProject {
   readonly folder: string;
   readonly env: NodeJS.ProcessEnv;
+  readonly #keep: () => void;
 
   constructor(program: string, projectYaml = "") {
     this.folder = fs.mkdtempSync(path.join(os.tmpdir(), "octollm-engine-"));
+    this.#keep = atExit(() => this.remove());
     this.env = {
       PATH: process.env.PATH,
       HOME: process.env.HOME,
@@ -146,6 +149,7 @@ export class TestProject {
   }
 
   remove(): void {
+    this.#keep();
     fs.rmSync(this.folder, { recursive: true, force: true });
   }
 }

@@ -1,0 +1,41 @@
+import { statfs } from "node:fs/promises";
+import { dirname } from "node:path";
+
+import { listBackups } from "../backup/list";
+import type { DiskFacts } from "../planner/world";
+import type { DatabaseAddress } from "../postgres/connection";
+import type { DatabaseFacts } from "../postgres/facts";
+import { type Site, sitePath } from "./site";
+
+/** The free space that an upgrade is going to need, as far as it can be seen from this host; touches nothing. */
+export async function readDisk(site: Site, address: DatabaseAddress, database: DatabaseFacts): Promise<DiskFacts> {
+  const folder = sitePath(site, site.backup.folder);
+  const free = await freeBytes(folder);
+  return {
+    backups: free === null ? null : { path: folder, free, lastBackup: await lastBackup(folder, database.database) },
+    data: await dataRoom(address, database),
+  };
+}
+
+async function lastBackup(folder: string, database: string): Promise<number | null> {
+  // A folder that cannot be read is the backup's own trouble to tell.
+  const backups = await listBackups(folder).catch(() => []);
+  return backups.find(({ manifest }) => manifest?.installation.database === database)?.bytes ?? null;
+}
+
+/** A server in a container tells a path that this host does not have, or that nobody may look at: then nothing is known. */
+async function dataRoom({ host }: DatabaseAddress, { dataDirectory }: DatabaseFacts): Promise<DiskFacts["data"]> {
+  const isHere = host.startsWith("/") || host === "localhost" || host === "::1" || host.startsWith("127.");
+  if (!isHere || dataDirectory === null) return null;
+  const found = await statfs(dataDirectory).catch(() => null);
+  return found && { path: dataDirectory, free: found.bavail * found.bsize };
+}
+
+/** Free bytes of the file system on which a path is, or will be once it is made. */
+async function freeBytes(path: string): Promise<number | null> {
+  for (let place = path; ; place = dirname(place)) {
+    const found = await statfs(place).catch(() => null);
+    if (found) return found.bavail * found.bsize;
+    if (place === dirname(place)) return null;
+  }
+}

@@ -1,0 +1,36 @@
+import type { Catalogue, EnvironmentChange } from "../../releases/release";
+import { findRelease, releasesBetween } from "../chain";
+import type { Plan } from "../plan";
+import type { Refusal } from "../refusals";
+import type { World } from "../world";
+
+/** What the operator has to put right in `.env` before its new lines can be written. */
+export function judgeEnvironment(plan: Plan, { environment }: World, catalogue: Catalogue): Refusal[] {
+  const { file } = plan.environment;
+  const changes = plan.environment.apply.flatMap((version) => findRelease(catalogue, version)?.environment ?? []);
+  const touched = new Set(changes.flatMap(keysOf));
+  const twice = environment.duplicates().filter((key) => touched.has(key));
+  const required = releasesBetween(catalogue, plan.from, plan.to).flatMap((release) =>
+    release.environment.flatMap((change) =>
+      change.kind === "require" ? [{ ...change, version: release.version }] : [],
+    ),
+  );
+  return [
+    ...twice.map((key) => ({
+      path: `${file}: ${key}`,
+      text: `stands more than once, and the upgrade changes it. Keep the line that counts, the last one, and remove the others`,
+    })),
+    ...required
+      .filter(({ key }) => !environment.get(key))
+      .map(({ key, version, text }) => ({
+        path: `${file}: ${key}`,
+        text: `OctoLLM ${version} needs a value for it: ${text}. Add the line '${key}=...', which the release before ignores`,
+      })),
+  ];
+}
+
+/** Variables whose present lines decide what is written: a variable that is added and there already stays as it is. */
+function keysOf(change: EnvironmentChange): string[] {
+  if (change.kind !== "add") return [change.key];
+  return change.from === undefined ? [] : [change.from];
+}
