@@ -18,6 +18,9 @@ const pattern = z.string().superRefine((source, context) => {
   }
 });
 
+/** An age public key; the private one must never get here. */
+const recipient = z.string().regex(/^age1[a-z0-9]{8,}$/, "is no age recipient: it begins with 'age1'");
+
 const serviceSchema = z.strictObject({
   name: serviceName,
   command: text.describe("shell command; '{version}' stands for the release"),
@@ -46,7 +49,17 @@ const schema = z.strictObject({
     .prefault({}),
   databaseUrl: z.string().default(""),
   services: z.array(serviceSchema).default([]),
-  backup: z.strictObject({ folder: text.default("backups"), jobs: z.int().min(1).max(64).default(2) }).prefault({}),
+  backup: z
+    .strictObject({
+      folder: text.default("backups"),
+      jobs: z.int().min(1).max(64).default(2),
+      verify: z.enum(["checksums", "restore"]).default("checksums"),
+      keepDays: z.int().min(1).max(36_500).default(30),
+      keepAtLeast: z.int().min(1).max(10_000).default(5),
+      recipients: z.array(recipient).default([]),
+      identityFile: z.string().default(""),
+    })
+    .prefault({}),
   quiesce: z.strictObject({ timeout: seconds.default(60), terminate: z.boolean().default(false) }).prefault({}),
   migration: z
     .strictObject({
@@ -58,6 +71,7 @@ const schema = z.strictObject({
   verification: z.strictObject({ logAllow: z.array(pattern).default([]) }).prefault({}),
   preview: z.strictObject({ budget: seconds.default(10) }).prefault({}),
   onFailure: z.enum(["restart", "leave"]).default("restart"),
+  restoreFrom: z.string().default(""),
   stopAfter: z.enum(["", "backup", "migrate"]).default(""),
   acceptBreaking: z.string().default(""),
   reviewedPlan: z.string().default(""),

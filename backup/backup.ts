@@ -1,27 +1,33 @@
 import { chmod, copyFile, mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
-
-import * as tar from "tar";
+import { join } from "node:path";
 
 import { MissingBinaryError } from "../postgres/binaries";
 import { type DatabaseAddress, DatabaseFault, describeAddress } from "../postgres/connection";
 import type { Counts } from "../postgres/counts";
 import { errorCode, errorText, redact } from "../postgres/errors";
+import { schemaFingerprint } from "../postgres/schema-lines";
+import type { Invariant } from "../releases/release";
+import { packFolder } from "./archive";
 import { ChildFailure } from "./child-process";
+import { describeSize } from "./describe";
 import { type Dump, dumpDatabase } from "./dump";
+import { encryptFolder } from "./encryption";
 import { BackupError } from "./errors";
 import { fingerprint, listFiles, sealFolder, syncToDisk } from "./files";
 import {
   type BackupFile,
+  clusterFile,
   configArchive,
   databaseFolder,
   environmentCopy,
   formatVersion,
   type Manifest,
   manifestFile,
+  schemaFile,
 } from "./manifest";
 import { createPartial, ownerFile, partialSuffix, removeDeadPartials } from "./partial";
-import { readTableOfContents } from "./verify";
+import { proveByRestore } from "./scratch";
+import { readTableOfContents, verifyFiles } from "./verify";
 
 export { BackupError } from "./errors";
 export { listBackups, type ListedBackup } from "./list";
@@ -45,6 +51,12 @@ export interface BackupOptions {
   readonly attempt: number;
   /** Parallel workers of pg_dump. */
   readonly jobs: number;
+  /** `restore`: the dump is also loaded into a scratch database and compared. */
+  readonly verify: Manifest["verified"];
+  /** What holds for the release's data, for `verify: restore`. */
+  readonly invariants: readonly Invariant[];
+  /** age public keys; none leaves the backup unencrypted. */
+  readonly recipients: readonly string[];
   readonly progress: (line: string) => void;
   readonly signal: AbortSignal;
 }
@@ -76,7 +88,7 @@ export async function backupInstallation(options: BackupOptions): Promise<Backup
     await syncToDisk(options.folder);
     const bytes = manifest.files.reduce((sum, file) => sum + file.bytes, 0);
     const { id, files, counts, seconds } = manifest;
-    options.progress(`backup: ${id} is complete, ${(bytes / 1e6).toFixed(1)} MB in ${seconds.toFixed(1)} s`);
+    options.progress(`backup: ${id} is complete, ${describeSize(bytes)} in ${seconds.toFixed(1)} s`);
     return { id, path, bytes, files, counts, seconds };
   } catch (error) {
     // Another run that backs up under this id at this moment owns the folder.
@@ -118,20 +130,39 @@ async function exists(path: string): Promise<boolean> {
 
 async function fill(options: BackupOptions, partial: string): Promise<Manifest> {
   const created = new Date();
-  await copySettings(options, partial);
+  const durations: Record<string, number> = {};
+  const timed = async <T>(part: string, work: () => Promise<T>): Promise<T> => {
+    const started = Date.now();
+    const result = await work();
+    durations[part] = (Date.now() - started) / 1000;
+    return result;
+  };
+  const { address, jobs, recipients, progress, signal } = options;
   const target = join(partial, databaseFolder);
-  const { address, jobs, progress, signal } = options;
-  const dump = await dumpDatabase({ address, target, jobs, progress, signal });
-  progress("backup: reading the dump's table of contents, then checksums");
+  await copySettings(options, partial);
+  const environment = (await fingerprint(partial, environmentCopy, signal)).sha256.slice(0, 12);
+  const dump = await timed("dump", () => dumpDatabase({ address, target, jobs, progress, signal }));
+  await writePrivate(join(partial, schemaFile), `${dump.schema.join("\n")}\n`);
+  await writePrivate(join(partial, clusterFile), `${JSON.stringify(dump.cluster, null, 2)}\n`);
   await readTableOfContents({ restore: dump.tools.restore, dump: target, signal });
+  if (options.verify === "restore") await timed("restore", () => proveByRestore({ ...options, dump, folder: partial }));
   await rm(join(partial, ownerFile));
+  if (recipients.length > 0) await timed("encryption", () => encryptFolder(partial, { recipients, progress, signal }));
   const files: BackupFile[] = [];
-  for (const { path } of await listFiles(partial)) files.push(await fingerprint(partial, path, signal));
-  const manifest = describeBackup(options, { created, dump, files });
-  await writeFile(join(partial, manifestFile), `${JSON.stringify(manifest, null, 2)}\n`, { mode: 0o600 });
+  await timed("checksums", async () => {
+    progress("backup: checksums");
+    for (const { path } of await listFiles(partial)) files.push(await fingerprint(partial, path, signal));
+  });
+  const manifest = describeBackup(options, { created, dump, environment, files, durations });
+  await writePrivate(join(partial, manifestFile), `${JSON.stringify(manifest, null, 2)}\n`);
   await sealFolder(partial);
-  signal.throwIfAborted();
+  progress("backup: reading it back");
+  await verifyFiles(partial, manifest, { signal });
   return manifest;
+}
+
+async function writePrivate(file: string, text: string): Promise<void> {
+  await writeFile(file, text, { mode: 0o600 });
 }
 
 async function copySettings({ envFile, configFolder, progress }: BackupOptions, partial: string): Promise<void> {
@@ -142,16 +173,20 @@ async function copySettings({ envFile, configFolder, progress }: BackupOptions, 
     progress(`backup: there is no config folder '${configFolder}' to back up`);
     return;
   }
-  const file = join(partial, configArchive);
-  await tar.create({ gzip: true, file, cwd: dirname(configFolder), mode: 0o600 }, [basename(configFolder)]);
+  await packFolder(configFolder, join(partial, configArchive), progress);
 }
 
-function describeBackup(
-  { id, release, revision, planId, attempt }: BackupOptions,
-  { created, dump, files }: { created: Date; dump: Dump; files: BackupFile[] },
-): Manifest {
-  const { installation, tool, counts } = dump;
-  const seconds = (Date.now() - created.getTime()) / 1000;
+interface Made {
+  readonly created: Date;
+  readonly dump: Dump;
+  readonly environment: string;
+  readonly files: BackupFile[];
+  readonly durations: Record<string, number>;
+}
+
+function describeBackup(options: BackupOptions, { created, dump, environment, files, durations }: Made): Manifest {
+  const { id, release, revision, planId, attempt, verify, recipients } = options;
+  const { installation, tool, counts, schema, tables } = dump;
   return {
     formatVersion,
     id,
@@ -163,8 +198,14 @@ function describeBackup(
     planId,
     attempt,
     counts,
+    tables,
+    schema: schemaFingerprint(schema),
+    verified: verify,
+    environment,
+    encryption: recipients.length > 0 ? { recipients: [...recipients] } : null,
     files,
-    seconds,
+    seconds: (Date.now() - created.getTime()) / 1000,
+    durations,
   };
 }
 

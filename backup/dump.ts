@@ -1,10 +1,12 @@
 import { type Client, type DatabaseAddress, withClient } from "../postgres/connection";
 import { type Counts, countsInSnapshot } from "../postgres/counts";
 import { readSystemIdentifier } from "../postgres/facts";
+import { readSchemaLines } from "../postgres/schema-lines";
 import { inTransaction } from "../postgres/transaction";
 import { watched } from "../postgres/watch";
 import { runChild } from "./child-process";
-import { listFiles } from "./files";
+import { type Cluster, readCluster } from "./cluster";
+import { CopyWatch, readTableSizes, type TableSizes } from "./copy-progress";
 import type { Manifest } from "./manifest";
 import { chooseCompression, chooseDumpTools, type DumpTools, libpqEnvironment } from "./tools";
 
@@ -17,10 +19,17 @@ export interface DumpOptions {
   readonly signal: AbortSignal;
 }
 
-/** A finished dump: what it was made of and with, and the exact counts of its own snapshot. */
-export interface Dump extends Pick<Manifest, "installation" | "tool"> {
-  readonly tools: DumpTools;
+/** What is read in the dump's own snapshot. */
+interface SnapshotFacts {
   readonly counts: Counts;
+  /** As `readSchemaLines` gives it. */
+  readonly schema: readonly string[];
+  readonly cluster: Cluster;
+}
+
+/** A finished dump: what it was made of and with, and what its own snapshot held. */
+export interface Dump extends Pick<Manifest, "installation" | "tool" | "tables">, SnapshotFacts {
+  readonly tools: DumpTools;
 }
 
 /**
@@ -36,39 +45,44 @@ export async function dumpDatabase(options: DumpOptions): Promise<Dump> {
     const tools = await chooseDumpTools({ serverMajor: server.major, signal });
     const compression = await chooseCompression(tools, signal);
     progress(`backup: pg_dump ${tools.version}, compression ${compression}, ${options.jobs} jobs`);
-    const counts = await inTransaction(client, "ISOLATION LEVEL REPEATABLE READ READ ONLY", async () => {
+    const { tables, ...facts } = await inTransaction(client, "ISOLATION LEVEL REPEATABLE READ READ ONLY", async () => {
       const { rows } = await client.query<{ snapshot: string }>("SELECT pg_export_snapshot() AS snapshot");
-      return dumpAndCount(client, { ...options, snapshot: rows[0]?.snapshot ?? "", tools, compression });
+      const sizes = await readTableSizes(client);
+      const snapshot = rows[0]?.snapshot ?? "";
+      const read = await dumpAndRead(client, { ...options, snapshot, sizes, tools, compression }, server.database);
+      return { ...read, tables: sizes };
     });
-    const { database, version, systemIdentifier } = server;
+    const { database, version, systemIdentifier, bytes } = server;
     return {
       tools,
-      counts,
-      installation: { database, systemIdentifier, serverVersion: version },
+      ...facts,
+      tables,
+      installation: { database, systemIdentifier, serverVersion: version, bytes },
       tool: { program: tools.dump, version: tools.version, compression },
     };
   });
 }
 
 async function readServer(client: Client) {
-  const { rows } = await client.query<{ database: string; version: string; number: number }>(
+  const { rows } = await client.query<{ database: string; version: string; number: number; bytes: string }>(
     `SELECT current_database() AS database, current_setting('server_version') AS version,
-            current_setting('server_version_num')::int AS number`,
+            current_setting('server_version_num')::int AS number, pg_database_size(current_database()) AS bytes`,
   );
   const [server] = rows;
   if (!server) throw new Error("PostgreSQL answered no row about itself.");
   const { systemIdentifier } = await readSystemIdentifier(client);
-  return { ...server, major: Math.floor(server.number / 10_000), systemIdentifier };
+  return { ...server, bytes: Number(server.bytes), major: Math.floor(server.number / 10_000), systemIdentifier };
 }
 
 interface SnapshotDump extends DumpOptions {
   readonly snapshot: string;
+  readonly sizes: TableSizes;
   readonly tools: DumpTools;
   readonly compression: string;
 }
 
 /** Both at once, since the snapshot must stay open for the dump's workers anyway; when one fails, the other is ended. */
-async function dumpAndCount(client: Client, options: SnapshotDump): Promise<Counts> {
+async function dumpAndRead(client: Client, options: SnapshotDump, database: string): Promise<SnapshotFacts> {
   const { address, progress } = options;
   const failed = new AbortController();
   const signal = AbortSignal.any([options.signal, failed.signal]);
@@ -79,15 +93,16 @@ async function dumpAndCount(client: Client, options: SnapshotDump): Promise<Coun
   const { rows } = await client.query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
   const watch = { address, pid: rows[0]?.pid ?? 0, label: "backup: counting rows", progress, signal };
   const dumping = runDump({ ...options, signal }).catch(endOther);
-  const counting = watched(watch, () => countsInSnapshot(client)).catch(endOther);
+  const counting = watched(watch, async () => {
+    const counts = await countsInSnapshot(client);
+    return { counts, cluster: await readCluster(client, database), schema: await readSchemaLines(client) };
+  }).catch(endOther);
   const [dumped, counted] = await Promise.allSettled([dumping, counting]);
   if (dumped.status === "fulfilled" && counted.status === "fulfilled") return counted.value;
   options.signal.throwIfAborted();
   // The other one was only ended because of the first.
   throw failed.signal.reason as Error;
 }
-
-const reportMs = 5_000;
 
 /** A table that somebody holds exclusively would keep the services stopped for ever. */
 const lockWaitMs = 60_000;
@@ -97,6 +112,7 @@ async function runDump({
   target,
   jobs,
   snapshot,
+  sizes,
   tools,
   compression,
   progress,
@@ -112,20 +128,10 @@ async function runDump({
     "--no-password",
     "--verbose",
   ];
-  const tables = { current: "", done: 0 };
-  const onLine = (line: string) => {
-    const table = /dumping contents of table "(.+)"/.exec(line)?.[1];
-    if (table !== undefined) Object.assign(tables, { current: table, done: tables.done + 1 });
-  };
-  const report = async () => {
-    const files = await listFiles(target).catch(() => []);
-    const megabytes = files.reduce((sum, file) => sum + file.bytes, 0) / 1e6;
-    progress(`backup: ${megabytes.toFixed(0)} MB written, at table ${tables.done}, ${tables.current}`);
-  };
-  const reporting = setInterval(() => void report(), reportMs);
+  const watch = new CopyWatch({ address, sizes, label: "backup", progress });
   try {
-    await runChild({ program: tools.dump, args, env: libpqEnvironment(address), signal, onLine });
+    await runChild({ program: tools.dump, args, env: libpqEnvironment(address), signal, onLine: watch.onLine });
   } finally {
-    clearInterval(reporting);
+    await watch.end();
   }
 }

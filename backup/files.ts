@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { chmod, lstat, open, readdir } from "node:fs/promises";
 import { join, relative, sep } from "node:path";
+import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 
 import type { BackupFile } from "./manifest";
@@ -27,10 +28,18 @@ export async function listFiles(folder: string): Promise<FoundFile[]> {
 
 /** Size and SHA-256 of a file, read once in small pieces. */
 export async function fingerprint(folder: string, path: string, signal: AbortSignal): Promise<BackupFile> {
+  return {
+    path,
+    ...(await streamFingerprint(createReadStream(join(folder, path), { highWaterMark: 1 << 20 }), signal)),
+  };
+}
+
+/** Size and SHA-256 of what a stream gives. */
+export async function streamFingerprint(stream: Readable, signal: AbortSignal): Promise<Omit<BackupFile, "path">> {
   const hash = createHash("sha256");
   let bytes = 0;
   await pipeline(
-    createReadStream(join(folder, path)),
+    stream,
     async function (source: AsyncIterable<Buffer>) {
       for await (const chunk of source) {
         bytes += chunk.length;
@@ -39,7 +48,7 @@ export async function fingerprint(folder: string, path: string, signal: AbortSig
     },
     { signal },
   );
-  return { path, bytes, sha256: hash.digest("hex") };
+  return { bytes, sha256: hash.digest("hex") };
 }
 
 /** Makes a folder's content private and durable: files 0600, folders 0700, all of it on disk. */

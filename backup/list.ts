@@ -15,7 +15,10 @@ export interface ListedBackup {
   readonly fault: string | null;
 }
 
-/** The complete backups of a folder, newest first; an absent folder holds none. */
+/**
+ * The complete backups of a folder, newest first; an absent folder holds none. The attempt's number counts before the time:
+ * a clock may have been moved back.
+ */
 export async function listBackups(folder: string): Promise<ListedBackup[]> {
   const backups: ListedBackup[] = [];
   for (const id of await readFolders(folder)) {
@@ -28,8 +31,11 @@ export async function listBackups(folder: string): Promise<ListedBackup[]> {
       backups.push({ id, path, manifest: null, bytes: 0, fault: errorText(error) });
     }
   }
+  const attempt = ({ manifest }: ListedBackup) => manifest?.attempt ?? -1;
   const created = ({ manifest }: ListedBackup) => manifest?.created ?? "";
-  return backups.sort((a, b) => created(b).localeCompare(created(a)) || b.id.localeCompare(a.id));
+  return backups.sort(
+    (a, b) => attempt(b) - attempt(a) || created(b).localeCompare(created(a)) || b.id.localeCompare(a.id),
+  );
 }
 
 async function readFolders(folder: string): Promise<string[]> {

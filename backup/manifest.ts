@@ -10,6 +10,11 @@ export const manifestFile = "manifest.json";
 export const databaseFolder = "database";
 export const environmentCopy = "environment.env";
 export const configArchive = "config.tar.gz";
+/** Every object of the database as a line, and what belongs to it but is in no dump. */
+export const schemaFile = "schema.txt";
+export const clusterFile = "cluster.json";
+/** Every file but the manifest ends so when the backup is encrypted. */
+export const ageEnding = ".age";
 
 /** The format that this program writes; it reads this and every earlier one. */
 export const formatVersion = 1;
@@ -30,6 +35,8 @@ const schema = z.strictObject({
     /** Null when the role may not read it. */
     systemIdentifier: z.string().nullable(),
     serverVersion: z.string(),
+    /** Size on the server's disk. */
+    bytes: wholeNumber,
   }),
   tool: z.strictObject({ program: z.string(), version: z.string(), compression: z.string() }),
   release: z.string(),
@@ -37,8 +44,19 @@ const schema = z.strictObject({
   planId: z.string(),
   attempt: wholeNumber,
   counts: z.record(z.string(), wholeNumber),
+  /** Size of each table in the database, `schema.table`; rows as the planner's statistics had them. */
+  tables: z.record(z.string(), z.strictObject({ bytes: wholeNumber, rows: z.number().nonnegative() })),
+  /** Fingerprint of the schema in the dump's own snapshot. */
+  schema: sha256,
+  /** How it was proven when it was made: read back, or restored into a scratch database. */
+  verified: z.enum(["checksums", "restore"]),
+  /** First digits of the SHA-256 of `.env`: of an encrypted backup, nothing else tells what it was like. */
+  environment: z.string().regex(/^[0-9a-f]{12}$/),
+  encryption: z.strictObject({ recipients: z.array(z.string()) }).nullable(),
   files: z.array(z.strictObject({ path: relativePath, bytes: wholeNumber, sha256 })),
   seconds: z.number().nonnegative(),
+  /** Seconds of each part: dump, encryption, checksums, verification. */
+  durations: z.record(z.string(), z.number().nonnegative()),
 });
 
 /** What a backup says of itself; docs/backup.md describes each field. */

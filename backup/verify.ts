@@ -9,7 +9,7 @@ import { chooseDumpTools } from "./tools";
 
 /**
  * Verifies a backup: its manifest, size and SHA-256 of every file, nothing missing and nothing added, and that
- * `pg_restore` can read the dump.
+ * `pg_restore` can read the dump's table of contents, unless it is encrypted.
  *
  * @param path - the backup's folder
  * @returns the manifest
@@ -20,10 +20,24 @@ export async function verifyBackup(
   { signal = new AbortController().signal, progress }: { signal?: AbortSignal; progress?: (line: string) => void } = {},
 ): Promise<Manifest> {
   const manifest = await readManifest(path);
+  await verifyFiles(path, manifest, { signal, progress });
+  return manifest;
+}
+
+/**
+ * The same for a backup whose manifest has been read.
+ *
+ * @throws BackupError as `verifyBackup` does
+ */
+export async function verifyFiles(
+  path: string,
+  manifest: Manifest,
+  { signal, progress }: { signal: AbortSignal; progress?: (line: string) => void },
+): Promise<void> {
   const faults = await compareFiles({ path, manifest, signal, progress });
-  // pg_restore would only complain about what is named already.
-  if (faults.length === 0) faults.push(...(await checkDump(path, manifest, signal)));
-  if (faults.length === 0) return manifest;
+  // pg_restore would only complain about what is named already; an encrypted dump it cannot read.
+  if (faults.length === 0 && manifest.encryption === null) faults.push(...(await checkDump(path, manifest, signal)));
+  if (faults.length === 0) return;
   const lines = faults.map((fault) => `  ${fault}`).join("\n");
   throw new BackupError(
     `Backup '${path}' is not what was written; do not rely on it:\n${lines}\nNothing was changed. Make a new one: npx octollm up does so before it changes anything.`,

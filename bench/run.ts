@@ -4,6 +4,7 @@ import { join } from "node:path";
 
 import { createInstallation, startRelease } from "../demo/installation";
 import { freePort, makeReachable, PrivatePostgres } from "../demo/private-postgres";
+import { benchBackups } from "./backups";
 import { benchEngines, benchPhases } from "./engines";
 import { benchLoader } from "./loader";
 import { seconds } from "./measure";
@@ -28,6 +29,9 @@ async function main(): Promise<void> {
   try {
     report("Loading TypeScript", await benchLoader(folder, rounds));
     await benchProgram(folder, server);
+    const megabytes = process.env.OCTOLLM_SOAK ? [100, 1000] : [100];
+    for (const size of megabytes)
+      report("Backup and restore", await benchBackups(server, folder, { megabytes: size, rounds: size > 100 ? 1 : 3 }));
     report("The priority change", await benchRewrite(server, [10_000, 100_000, 1_000_000]));
   } finally {
     server.destroy();

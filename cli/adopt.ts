@@ -73,7 +73,7 @@ async function adopt(options: AdoptOptions): Promise<void> {
     await stampUnstamped(site, options.revision, options.stack);
     print(`Stamped the database: alembic_version says ${options.revision}.`);
   }
-  const found = await look({ site, version: parsed.version, emptyStack: true, databaseUrl: "" });
+  const found = await look({ site, version: parsed.version, restoreFrom: "", emptyStack: true, databaseUrl: "" });
   if (found.outcome.kind === "refused")
     throw new Error(
       `${options.revision === undefined ? "Nothing was written" : "No stack was written"}. To be adopted, the installation must first be put right:\n` +

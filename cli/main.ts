@@ -3,6 +3,7 @@ import { Command, CommanderError } from "commander";
 import { programVersion } from "../version";
 import { abortCommand } from "./abort";
 import { adoptCommand } from "./adopt";
+import { backupsCommand } from "./backups";
 import { note } from "./output";
 import { engineWords, passThrough } from "./pass-through";
 import { serviceCommand } from "./service";
@@ -41,9 +42,10 @@ async function main(argv: readonly string[]): Promise<number> {
     .addHelpText("after", engineHelp)
     .addCommand(adoptCommand())
     .addCommand(statusCommand())
+    .addCommand(backupsCommand())
     .addCommand(abortCommand())
     .addCommand(serviceCommand(), { hidden: true });
-  for (const command of [program, ...program.commands]) command.exitOverride();
+  for (const command of [program, ...program.commands.flatMap((one) => [one, ...one.commands])]) command.exitOverride();
   await program.parseAsync(rest, { from: "user" });
   return 0;
 }

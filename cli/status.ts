@@ -26,9 +26,9 @@ async function status(name: string | undefined): Promise<void> {
   const { resources } = await backend.loadState(stack);
   const emptyStack = !resources.some((resource) => resource.type === "upgrade:index:Preflight");
   print(`${pc.bold("stack")}      ${stack}, wants OctoLLM ${settings.version}`);
-  const { version, databaseUrl } = settings;
+  const { version, restoreFrom, databaseUrl } = settings;
   try {
-    const found = await look({ site, version, emptyStack, databaseUrl });
+    const found = await look({ site, version, restoreFrom, emptyStack, databaseUrl });
     for (const line of describeInstallation(found)) print(line);
     print(await describeBackups(site));
     for (const line of describeAttempts(found)) print(line);

@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 
 import type { StopAfter } from "../phases/attempt";
 import type { Site } from "../phases/site";
+import type { RestorePlan } from "../planner/backups";
 import type { Acceptances } from "../planner/gates";
 import type {
   BackupPlan,
@@ -21,6 +22,7 @@ type Slice<T> = { readonly [Key in keyof T]: pulumi.Input<T[Key]> } & { readonly
 
 export interface PreflightArgs extends Acceptances {
   readonly version: string;
+  readonly restoreFrom: string;
   readonly stopAfter: StopAfter;
   /** Every setting that a later phase uses. */
   readonly settings: Site;
@@ -58,6 +60,13 @@ export class Backup extends pulumi.CustomResource {
       { ...args, backupId: undefined, path: undefined, bytes: undefined, seconds: undefined },
       options,
     );
+  }
+}
+
+/** Puts a backup in the place of database, `.env` and configuration; nothing when the plan restores nothing. */
+export class Restore extends pulumi.CustomResource {
+  constructor(name: string, args: Slice<RestorePlan>, options?: Options) {
+    super("upgrade:index:Restore", name, { ...args, keptDatabase: undefined }, options);
   }
 }
 

@@ -2,7 +2,17 @@ import * as pulumi from "@pulumi/pulumi";
 
 import type { Plan } from "../planner/plan";
 import { type Settings, siteOf } from "../settings";
-import { Backup, Completion, Environment, Preflight, Quiesce, Resume, SchemaMigration, Verification } from "./phases";
+import {
+  Backup,
+  Completion,
+  Environment,
+  Preflight,
+  Quiesce,
+  Restore,
+  Resume,
+  SchemaMigration,
+  Verification,
+} from "./phases";
 import { UpgradeProvider } from "./provider";
 import { deployTo } from "./targets/deployment";
 
@@ -19,15 +29,17 @@ export class Upgrade extends pulumi.ComponentResource {
     const provider = createProvider(name, settings, this);
     const after = (...dependsOn: pulumi.Resource[]) => ({ parent: this, provider, dependsOn });
 
-    const { version, acceptBreaking, reviewedPlan, acceptLoss, stopAfter } = settings;
-    const gates = { acceptBreaking, reviewedPlan, acceptLoss, stopAfter };
+    const { version, restoreFrom, acceptBreaking, reviewedPlan, acceptLoss, stopAfter } = settings;
+    const gates = { acceptBreaking, reviewedPlan, acceptLoss, stopAfter, restoreFrom };
     const preflight = new Preflight("preflight", { version, ...gates, settings: siteOf(settings) }, after());
     const { plan } = preflight;
     const attempt = plan.attempt;
 
     const quiesce = new Quiesce("quiesce", { attempt, ...slice(plan.stops, "services", "reasons") }, after(preflight));
     const backup = new Backup("backup", { attempt, ...slice(plan.backup, "required", "contents") }, after(quiesce));
-    const pre = new SchemaMigration("pre", { attempt, phase: "pre", revisions: plan.revisions.pre }, after(backup));
+    const restorePlan = slice(plan.restore, "backup", "wish", "way", "incoming", "before", "lines");
+    const restore = new Restore("restore", { attempt, ...restorePlan }, after(backup));
+    const pre = new SchemaMigration("pre", { attempt, phase: "pre", revisions: plan.revisions.pre }, after(restore));
     const environment = new Environment(
       "environment",
       { attempt, ...slice(plan.environment, "file", "undo", "apply", "lines") },

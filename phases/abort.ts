@@ -4,7 +4,7 @@ import type { Acceptances } from "../planner/gates";
 import type { Plan } from "../planner/plan";
 import { closeFailed } from "../postgres/ledger";
 import { acquireUpgradeLock } from "../postgres/lock";
-import { type Activity, type Attempt, inLedger, withLedger } from "./attempt";
+import { type Activity, type Attempt, inLedger, PhaseError, withLedger } from "./attempt";
 import { complete } from "./complete";
 import { observe } from "./observe";
 import { begin, look, plannedBy, type Request } from "./preflight";
@@ -12,7 +12,7 @@ import { describeState, execute } from "./settle";
 import { readAddress } from "./site";
 
 /** What is to be aborted: the settings of a stack, whatever version they ask for. */
-export type AbortRequest = Omit<Request, "emptyStack" | "stopAfter">;
+export type AbortRequest = Omit<Request, "emptyStack" | "stopAfter" | "restoreFrom">;
 
 /**
  * The plan that brings an unfinished attempt's old release back; touches nothing.
@@ -22,13 +22,22 @@ export type AbortRequest = Omit<Request, "emptyStack" | "stopAfter">;
  */
 export async function planAbort(request: AbortRequest): Promise<Plan | null> {
   const back = await requestBack(request);
-  return back && plannedBy(await look(back));
+  return back && refuseRestore(plannedBy(await look(back)));
+}
+
+/** A restore replaces the database, and shows what it loses before: that is for preview and up. */
+function refuseRestore(plan: Plan): Plan {
+  if (plan.restore.backup === null) return plan;
+  throw new PhaseError(
+    `Only a restore of backup ${plan.restore.backup} leads back to OctoLLM ${plan.to}, and 'abort' makes none. Nothing was touched. ` +
+      `See what it loses, then do it:\n  npx octollm config set version ${plan.to} && npx octollm preview`,
+  );
 }
 
 async function requestBack(request: AbortRequest): Promise<Request | null> {
   const { world } = await observe(request);
   if (!world.openAttempt) return null;
-  return { ...request, version: world.openAttempt.from, emptyStack: false, stopAfter: "" };
+  return { ...request, version: world.openAttempt.from, restoreFrom: "", emptyStack: false, stopAfter: "" };
 }
 
 /**
@@ -50,6 +59,7 @@ export async function abort(
   try {
     const back = await requestBack(request);
     if (!back) return "There is no unfinished attempt. Nothing was touched.";
+    refuseRestore(plannedBy(await look(back)));
     const { attempt } = await begin(back, stack, accepted);
     const signal = AbortSignal.any([activity.signal, lock.lost]);
     return await bringBack(attempt, { ...activity, signal });
@@ -61,7 +71,7 @@ export async function abort(
 async function bringBack(attempt: Attempt, activity: Activity): Promise<string> {
   try {
     await inLedger(attempt, "Abort", () => execute(attempt, activity));
-    await complete(attempt);
+    await complete(attempt, activity);
     return `OctoLLM ${attempt.plan.to} serves again.\n${await describeState(attempt)}`;
   } catch (error) {
     const failure = `The abort failed: ${error instanceof Error ? error.message : String(error)}`;

@@ -1,7 +1,7 @@
 import type { Plan } from "../planner/plan";
 import { type Client, type DatabaseAddress, withClient } from "../postgres/connection";
 import type { Counts } from "../postgres/counts";
-import { recordPhase } from "../postgres/ledger";
+import { type NewAttempt, recordPhase } from "../postgres/ledger";
 import type { Catalogue } from "../releases/release";
 import type { Site } from "./site";
 
@@ -9,6 +9,8 @@ import type { Site } from "./site";
 export interface Attempt {
   readonly number: number;
   readonly plan: Plan;
+  /** As it stands in the ledger. */
+  readonly opened: NewAttempt;
   readonly site: Site;
   readonly address: DatabaseAddress;
   readonly catalogue: Catalogue;
@@ -32,11 +34,24 @@ export interface AttemptProgress {
   logOffsets: Readonly<Record<string, number>>;
   /** Whether anything but the ledger has been touched. */
   touched: boolean;
+  /** `none` while the database that holds it cannot be read, until a restore has brought another one. */
+  ledger: "there" | "none";
+  /** Whether a backup has taken the database's place. */
+  restored: boolean;
 }
 
 /** A new attempt has done nothing yet. */
 export function noProgress(): AttemptProgress {
-  return { backup: null, counts: null, stoppedAt: null, servingAt: null, logOffsets: {}, touched: false };
+  return {
+    backup: null,
+    counts: null,
+    stoppedAt: null,
+    servingAt: null,
+    logOffsets: {},
+    touched: false,
+    ledger: "there",
+    restored: false,
+  };
 }
 
 /** What the phases need of their caller. */
@@ -64,8 +79,10 @@ export async function withLedger<T>(
 
 /** Runs a phase's work with its start and its fate noted in the ledger; a failure is noted and thrown on. */
 export async function inLedger<T>(attempt: Attempt, phase: string, work: () => Promise<T>): Promise<T> {
-  const note = (status: "started" | "done" | "failed", detail?: string) =>
-    withLedger(attempt, (client) => recordPhase(client, { attempt: attempt.number, phase, status, detail }));
+  const note = async (status: "started" | "done" | "failed", detail?: string) => {
+    if (attempt.progress.ledger === "none") return;
+    await withLedger(attempt, (client) => recordPhase(client, { attempt: attempt.number, phase, status, detail }));
+  };
   await note("started");
   try {
     const result = await work();

@@ -1,7 +1,9 @@
-import { backupInstallation, verifyBackup } from "../backup/backup";
+import { backupInstallation } from "../backup/backup";
+import { findRelease } from "../planner/chain";
 import { withClient } from "../postgres/connection";
+import { errorText } from "../postgres/errors";
 import { readAlembicVersion } from "../postgres/facts";
-import { recordBackup, recordCounts } from "../postgres/ledger";
+import { recordBackup, recordCounts, recordPhase } from "../postgres/ledger";
 import { type Activity, type Attempt, withLedger } from "./attempt";
 import { sitePath } from "./site";
 
@@ -14,12 +16,33 @@ export interface BackupOutcome {
 }
 
 /**
- * Backs the installation up, reads the backup back, and notes it with its exact row counts in the ledger.
+ * Backs up what a restore is about to replace. A database that cannot be dumped must not prevent that: the restore keeps it
+ * whole under another name, so that a failure is told and the restore goes on.
+ *
+ * @returns null when the backup failed and the database is kept
+ */
+export async function backUpBeforeRestore(attempt: Attempt, activity: Activity): Promise<BackupOutcome | null> {
+  try {
+    return await backUp(attempt, activity);
+  } catch (error) {
+    activity.signal.throwIfAborted();
+    const { way, before } = attempt.plan.restore;
+    if (way !== "swap") throw error;
+    const text = `The database as it is could not be backed up; the restore goes on, and keeps it whole as '${before ?? ""}'. ${errorText(error)}`;
+    activity.progress(text);
+    const note = { attempt: attempt.number, phase: "Backup", status: "note" as const, detail: text };
+    await withLedger(attempt, (client) => recordPhase(client, note));
+    return null;
+  }
+}
+
+/**
+ * Backs the installation up, proves the backup, and notes it with its exact row counts in the ledger.
  *
  * @throws when any of that fails; nothing but the backup folder was touched then
  */
 export async function backUp(attempt: Attempt, { signal, progress }: Activity): Promise<BackupOutcome> {
-  const { site, plan, address } = attempt;
+  const { site, plan, address, catalogue } = attempt;
   const [revision] = (await withClient(address, { name: "backup", readOnly: true }, readAlembicVersion)) ?? [];
   const result = await backupInstallation({
     address,
@@ -32,11 +55,12 @@ export async function backUp(attempt: Attempt, { signal, progress }: Activity): 
     planId: plan.id,
     attempt: attempt.number,
     jobs: site.backup.jobs,
+    verify: site.backup.verify,
+    invariants: findRelease(catalogue, plan.from)?.invariants ?? [],
+    recipients: site.backup.recipients,
     signal,
     progress,
   });
-  progress("reading the backup back");
-  await verifyBackup(result.path);
   await withLedger(attempt, async (client) => {
     await recordCounts(client, { attempt: attempt.number, counts: result.counts });
     await recordBackup(client, { attempt: attempt.number, backupId: result.id });

@@ -1,17 +1,30 @@
 import { environmentDigest } from "../planner/installation";
 import { withClient } from "../postgres/connection";
 import { readAlembicVersion } from "../postgres/facts";
-import { closeSucceeded } from "../postgres/ledger";
-import { type Attempt, withLedger } from "./attempt";
+import { closeSucceeded, readLedger } from "../postgres/ledger";
+import { type Activity, type Attempt, withLedger } from "./attempt";
+import { dropAbandoned } from "./restore";
+import { judgeBackups, pruneBackups, referredBackups } from "./retention";
 import { readEnvironment } from "./site";
 
 /**
  * Closes an attempt whose every phase is done: from now on its release is the installation's. What it leaves behind is
- * noted: by that, later previews tell what somebody else has changed since.
+ * noted: by that, later previews tell what somebody else has changed since. Then goes what is no longer needed: backups
+ * that retention lets go, and what a restore that was given up has left. That it cannot is told, and fails nothing.
  */
-export async function complete(attempt: Attempt): Promise<void> {
+export async function complete(attempt: Attempt, { progress }: Pick<Activity, "progress">): Promise<void> {
   const [revision = null] = (await withClient(attempt.address, { name: "complete" }, readAlembicVersion)) ?? [];
   const { file } = await readEnvironment(attempt.site);
   const outcome = { revision, environmentDigest: environmentDigest(file.toBuffer()) };
-  await withLedger(attempt, (client) => closeSucceeded(client, { attempt: attempt.number, ...outcome }));
+  const ledger = await withLedger(attempt, async (client) => {
+    await closeSucceeded(client, { attempt: attempt.number, ...outcome });
+    return readLedger(client);
+  });
+  try {
+    await dropAbandoned(attempt, progress);
+    await pruneBackups(await judgeBackups(attempt.site, referredBackups(ledger)), { progress });
+  } catch (error) {
+    const said = error instanceof Error ? error.message : String(error);
+    progress(`what is no longer needed could not all be removed: ${said}`);
+  }
 }

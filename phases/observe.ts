@@ -1,16 +1,16 @@
 import { headIndex } from "../planner/chain";
 import { environmentDigest } from "../planner/installation";
 import type { OpenAttempt, ServerFacts, World } from "../planner/world";
-import { type DatabaseAddress, withClient } from "../postgres/connection";
-import { type DatabaseFacts, readDatabaseFacts } from "../postgres/facts";
-import { type Ledger, nextAttempt, readLedger } from "../postgres/ledger";
-import { refusePooler } from "../postgres/pooler";
-import { recognise } from "../postgres/recognise";
+import type { DatabaseAddress } from "../postgres/connection";
+import type { DatabaseFacts } from "../postgres/facts";
+import { type Ledger, nextAttempt } from "../postgres/ledger";
 import { loadCatalogue } from "../releases/catalogue";
 import type { Catalogue } from "../releases/release";
 import { processRuntime } from "../runtimes/process";
+import { nextAttemptWithoutLedger } from "./attempt-number";
 import { readDisk } from "./disk";
 import { FaultCollector, type ObservedService } from "./faults";
+import { lookAtDatabase, readRestoreWorld } from "./restore-facts";
 import { catalogueFolder, readAddress, readEnvironment, serviceSpecs, type Site } from "./site";
 
 /** What Preflight saw: the planner's world, and the facts behind it. */
@@ -30,6 +30,8 @@ export interface View {
   readonly version: string;
   /** Secret; empty when `.env` says where the database is. */
   readonly databaseUrl: string;
+  /** The backup that is to be restored: then a database that cannot be read is no fault. */
+  readonly restoreFrom?: string;
 }
 
 /** What an attempt under way knows already, and goes on with. */
@@ -40,7 +42,8 @@ export type Known = Pick<Observation, "address" | "catalogue">;
  *
  * @throws WorldFault with everything that cannot be looked at
  */
-export async function observe({ site, version, databaseUrl }: View, known?: Known): Promise<Observation> {
+export async function observe(view: View, known?: Known): Promise<Observation> {
+  const { site, version, databaseUrl, restoreFrom = "" } = view;
   const faults = new FaultCollector();
   const catalogue = known?.catalogue ?? (await faults.of("catalogue", loadCatalogue(catalogueFolder(site))));
   const environment = await faults.of(site.environmentFile, readEnvironment(site));
@@ -48,9 +51,10 @@ export async function observe({ site, version, databaseUrl }: View, known?: Know
   const urlFrom = databaseUrl === "" ? site.environmentFile : "octollm:databaseUrl";
   const canAsk = environment !== null || databaseUrl !== "";
   const address = known?.address ?? (canAsk ? await faults.of(urlFrom, readAddress(site, databaseUrl)) : null);
-  const found = address && (await faults.of("database", readDatabase(address, site.preview.budget * 1000, catalogue)));
+  const how = { budgetMs: site.preview.budget * 1000, mayBeDamaged: restoreFrom !== "", catalogue };
+  const found = address && (await faults.of("database", lookAtDatabase(address, how)));
   if (!catalogue || !environment || !services || !address || !found) throw faults.fault(services ?? []);
-  const { database, ledger, looksLike } = found;
+  const { database, ledger, looksLike, damage } = found;
   const world: World = {
     database: database.database,
     release: findRunningRelease({ services, database, ledger, catalogue }),
@@ -59,7 +63,7 @@ export async function observe({ site, version, databaseUrl }: View, known?: Know
     server: describeServer(database, ledger),
     disk: await readDisk(site, address, database),
     openAttempt: unfinishedAttempt(ledger),
-    nextAttempt: nextAttempt(ledger),
+    nextAttempt: damage === null ? nextAttempt(ledger) : await nextAttemptWithoutLedger(site),
     lastOutcome: lastOutcome(ledger),
     services: services.map(({ name, state }) => ({
       name,
@@ -72,21 +76,9 @@ export async function observe({ site, version, databaseUrl }: View, known?: Know
     environment: environment.file,
     environmentDigest: environmentDigest(environment.file.toBuffer()),
     applied: ledger.appliedRevisions,
+    restore: await readRestoreWorld(site, found, version),
   };
   return { world, address, catalogue, database, ledger, services };
-}
-
-async function readDatabase(address: DatabaseAddress, budgetMs: number, catalogue: Catalogue | null) {
-  // First: behind a pooler, the settings of the session below would reach other clients.
-  await refusePooler(address, budgetMs);
-  const options = { name: "preview", readOnly: true, connectTimeoutMs: budgetMs };
-  return withClient(address, options, async (client) => {
-    await client.query(`SET statement_timeout = ${budgetMs}`);
-    const database = await readDatabaseFacts(client);
-    const ledger = await readLedger(client);
-    const looksLike = database.revisions.length === 0 && catalogue ? await recognise(client, catalogue.releases) : null;
-    return { database, ledger, looksLike };
-  });
 }
 
 /** The last attempt, unless it reached its end: it may be running, have failed, or have been killed. */
@@ -128,6 +120,9 @@ type Evidence = Pick<Observation, "services" | "database" | "ledger" | "catalogu
  * an upgrade by hand is seen; during an unfinished attempt, and with everything stopped, the ledger tells.
  */
 function findRunningRelease({ services, database, ledger, catalogue }: Evidence): string | null {
+  const { lastAttempt } = ledger;
+  // A restore that did not reach its end has put the database of its release in place.
+  if (lastAttempt && unfinishedAttempt(ledger) && lastAttempt.restoredBackup !== null) return lastAttempt.toVersion;
   const recorded = ledger.lastSucceeded?.toVersion ?? null;
   if (unfinishedAttempt(ledger) && recorded !== null) return recorded;
   const said = new Set(services.map(({ state }) => (state.running ? state.release : null)));

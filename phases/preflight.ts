@@ -5,11 +5,14 @@ import { closedGates } from "../planner/gates";
 import { makePlan, type Outcome } from "../planner/make-plan";
 import type { Plan } from "../planner/plan";
 import type { Refusal } from "../planner/refusals";
-import { ensureLedger, openAttempt } from "../postgres/ledger";
+import type { Client } from "../postgres/connection";
+import { ensureLedger, type NewAttempt, openAttempt } from "../postgres/ledger";
 import { programVersion } from "../version";
-import { type Attempt, noProgress, PhaseError, type StopAfter, withLedger } from "./attempt";
+import { type Attempt, type AttemptProgress, noProgress, PhaseError, type StopAfter, withLedger } from "./attempt";
+import { keepAttemptNumber } from "./attempt-number";
 import { describeRefusals } from "./faults";
 import { type Observation, observe } from "./observe";
+import { verifyBeforeRestore } from "./restore";
 import { goalOf, logOffsets, type Site } from "./site";
 
 /** Which database a stack belongs to; a null identifier is one that the role may not read. */
@@ -22,6 +25,8 @@ export interface DatabasePin {
 export interface Request {
   readonly site: Site;
   readonly version: string;
+  /** The backup that is to be restored; empty for none. */
+  readonly restoreFrom: string;
   /** Whether the stack has no state yet. */
   readonly emptyStack: boolean;
   /** Secret; empty when `.env` says where the database is. */
@@ -36,9 +41,15 @@ export interface Look {
 }
 
 /** Looks at the installation and plans; touches nothing. @throws WorldFault with everything that cannot be looked at */
-export async function look({ site, version, emptyStack, databaseUrl }: Omit<Request, "stopAfter">): Promise<Look> {
-  const observation = await observe({ site, version, databaseUrl });
-  const outcome = makePlan(observation.world, goalOf(site, version, emptyStack), observation.catalogue);
+export async function look({
+  site,
+  version,
+  restoreFrom,
+  emptyStack,
+  databaseUrl,
+}: Omit<Request, "stopAfter">): Promise<Look> {
+  const observation = await observe({ site, version, restoreFrom, databaseUrl });
+  const outcome = makePlan(observation.world, goalOf(site, version, emptyStack, restoreFrom), observation.catalogue);
   return { observation, outcome };
 }
 
@@ -90,23 +101,33 @@ export async function begin(
     throw new PhaseError(
       `The upgrade was not started, nothing was touched. Still to be accepted:\n${describeRefusals(gates)}`,
     );
+  await verifyBeforeRestore(request.site, plan.restore);
   const { address, catalogue } = seen.observation;
-  const number = await withLedger({ address }, async (client) => {
-    await ensureLedger(client);
-    return openAttempt(client, {
-      stack,
-      host: hostname(),
-      pid: process.pid,
-      programVersion,
-      planId: plan.id,
-      reviewedPlan: accepted.reviewedPlan || null,
-      fromVersion: plan.from,
-      toVersion: plan.to,
-      direction: plan.direction,
-      expected: plan.attempt,
-    });
-  });
-  const progress = { ...noProgress(), logOffsets: await logOffsets(request.site, plan.from) };
+  const opened: NewAttempt = {
+    stack,
+    host: hostname(),
+    pid: process.pid,
+    programVersion,
+    planId: plan.id,
+    reviewedPlan: accepted.reviewedPlan || null,
+    fromVersion: plan.from,
+    toVersion: plan.to,
+    direction: plan.direction,
+    expected: plan.attempt,
+    ...(plan.restore.way === "done"
+      ? { restored: { backup: plan.restore.backup ?? "", wish: plan.restore.wish } }
+      : {}),
+  };
+  const isDamaged = seen.observation.world.restore.damage !== null;
+  if (!isDamaged) await withLedger({ address }, (client) => enterAttempt(client, opened));
+  await keepAttemptNumber(request.site, plan.attempt);
+  const logs = await logOffsets(request.site, plan.from);
+  const progress: AttemptProgress = { ...noProgress(), logOffsets: logs, ledger: isDamaged ? "none" : "there" };
   const { site, stopAfter } = request;
-  return { attempt: { number, plan, site, address, catalogue, stopAfter, progress }, seen };
+  return { attempt: { number: plan.attempt, plan, opened, site, address, catalogue, stopAfter, progress }, seen };
+}
+
+async function enterAttempt(client: Client, opened: NewAttempt): Promise<void> {
+  await ensureLedger(client);
+  await openAttempt(client, opened);
 }

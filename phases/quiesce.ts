@@ -26,7 +26,8 @@ export async function quiesce(attempt: Attempt, services: readonly string[], act
   }
   // What the old release says while it stops is no fault of the new one.
   attempt.progress.logOffsets = await logOffsets(attempt.site, attempt.plan.from);
-  await waitForClients(attempt, activity);
+  // Nobody is connected to a database that cannot be read; who tries is ended when a restore replaces it.
+  if (attempt.progress.ledger === "there") await waitForClients(attempt, activity);
 }
 
 async function waitForClients({ address, site }: Attempt, { signal, progress }: Activity): Promise<void> {

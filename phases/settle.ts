@@ -41,6 +41,7 @@ export async function settleBetweenPhases(attempt: Attempt, failure: string, act
 async function undo(attempt: Attempt, activity: Activity): Promise<string> {
   const { plan, site, progress } = attempt;
   if (!progress.touched) return "Nothing was touched.";
+  if (progress.restored) return `Nothing was undone: backup ${plan.restore.backup ?? ""} is in the database's place.`;
   if (site.onFailure === "leave") return "Nothing was undone, as onFailure says.";
   try {
     activity.signal.throwIfAborted();

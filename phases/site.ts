@@ -18,6 +18,19 @@ export interface ServiceSettings extends Pick<
   readonly stopTimeout: number;
 }
 
+export interface BackupSettings {
+  readonly folder: string;
+  /** Tables that are dumped or loaded at once. */
+  readonly jobs: number;
+  readonly verify: "checksums" | "restore";
+  readonly keepDays: number;
+  readonly keepAtLeast: number;
+  /** age public keys; none leaves the backups unencrypted. */
+  readonly recipients: readonly string[];
+  /** File of age identities; empty when there is none. */
+  readonly identityFile: string;
+}
+
 /** An installation as the settings describe it: everything that the phases need, no secrets. Times in seconds. */
 export interface Site {
   /** Relative to the folder of Pulumi.yaml; the other paths are relative to this one. */
@@ -28,7 +41,7 @@ export interface Site {
   readonly catalogue: string;
   readonly database: { readonly key: string; readonly host: string; readonly port: number };
   readonly services: readonly ServiceSettings[];
-  readonly backup: { readonly folder: string; readonly jobs: number };
+  readonly backup: BackupSettings;
   readonly quiesce: { readonly timeout: number; readonly terminate: boolean };
   readonly migration: { readonly lockTimeout: number; readonly retries: number; readonly concurrentlyTimeout: number };
   readonly verification: { readonly logAllow: readonly string[] };
@@ -70,11 +83,16 @@ export async function readAddress(site: Site, databaseUrl: string): Promise<Data
   return databaseAddress(file, { key, ...(host === "" ? {} : { host }), ...(port === 0 ? {} : { port }) });
 }
 
-/** What the planner needs to know of the settings. */
-export function goalOf(site: Site, version: string, emptyStack: boolean): Goal {
+/**
+ * What the planner needs to know of the settings.
+ *
+ * @param restoreFrom - the setting of that name; empty for a way that restores nothing unless it has to
+ */
+export function goalOf(site: Site, version: string, emptyStack: boolean, restoreFrom = ""): Goal {
   return {
     version,
     emptyStack,
+    restoreFrom,
     environmentFile: site.environmentFile,
     configFolder: site.configFolder,
     backupFolder: site.backup.folder,

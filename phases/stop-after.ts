@@ -6,7 +6,7 @@ import { describeState } from "./settle";
 /** Phases that still run, by where the operator wants to have a look. */
 const allowed: Readonly<Record<Exclude<StopAfter, "">, readonly string[]>> = {
   backup: ["Quiesce", "Backup"],
-  migrate: ["Quiesce", "Backup", "SchemaMigration"],
+  migrate: ["Quiesce", "Backup", "Restore", "SchemaMigration"],
 };
 
 /** Whether a plan is one to stop in: there is nothing to look at where nothing is backed up. */

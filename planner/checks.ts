@@ -23,7 +23,7 @@ export function expectedIndexes(catalogue: Catalogue, to: Release): string[] {
 
 /** What Verification will look at, as declared by the release. */
 export function planChecks({ goal, to, catalogue, direction, revision, stopped }: Situation): CheckPlan {
-  const countsMustMatch = stopped && (direction === "up" || direction === "down");
+  const countsMustMatch = stopped && direction !== "adopt" && direction !== "none";
   return {
     release: to.version,
     revision,
@@ -32,7 +32,7 @@ export function planChecks({ goal, to, catalogue, direction, revision, stopped }
       ...goal.services.map(({ name, health }) => `${name} answers ${health} as ${to.version}`),
       ...to.smoke.map(({ service, method, path, status }) => `${service} answers ${method} ${path} with ${status}`),
       countsMustMatch
-        ? "every table has exactly the rows that it had before"
+        ? `every table has exactly the rows ${direction === "restore" ? "of the backup" : "that it had before"}`
         : "row counts are listed; they may differ, because nobody was stopped",
       ...to.invariants.map(({ name }) => name),
       ...expectedIndexes(catalogue, to).map((index) => `index ${index} is there and valid`),

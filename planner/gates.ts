@@ -46,8 +46,12 @@ function judgeReview(plan: Plan, { reviewedPlan }: Acceptances, open: OpenAttemp
 }
 
 /** Neither schema nor `.env` nor release: a review of the last upgrade has nothing to say about that. */
-function changesNothing({ from, to, revisions, environment }: Plan): boolean {
-  return from === to && revisions.pre.length + revisions.post.length + environment.lines.length === 0;
+function changesNothing({ from, to, restore, revisions, environment }: Plan): boolean {
+  return (
+    from === to &&
+    restore.backup === null &&
+    revisions.pre.length + revisions.post.length + environment.lines.length === 0
+  );
 }
 
 function judgeLoss({ loss }: Plan, { acceptLoss }: Acceptances): Refusal[] {

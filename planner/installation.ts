@@ -22,18 +22,20 @@ export function environmentDigest(content: Uint8Array): string {
 }
 
 /** As it will be once the plan is done. */
-export function installationAfter(plan: Plan, { environment, services }: World, catalogue: Catalogue): Installation {
+export function installationAfter(plan: Plan, world: World, catalogue: Catalogue): Installation {
+  const { environment, services, restore } = world;
   const find = (version: string) => findRelease(catalogue, version) ?? [];
   const { file } = changeEnvironment(
     environment,
     plan.environment.undo.flatMap(find),
     plan.environment.apply.flatMap(find),
   );
+  const restored = restore.backups.find(({ id }) => id === plan.restore.backup);
   return {
     release: plan.to,
     revision: plan.checks.revision,
     services: services.map(({ name }) => `${name} ${plan.to}`),
-    environment: environmentDigest(file.toBuffer()),
+    environment: restored?.environmentDigest ?? environmentDigest(file.toBuffer()),
   };
 }
 

@@ -2,12 +2,22 @@ import { createHash } from "node:crypto";
 
 import type { Catalogue, Release } from "../releases/release";
 import { compareVersions } from "../releases/version";
+import { noRestore } from "./backups";
 import { findRelease, releasesBetween, revisionIndex } from "./chain";
 import { planChecks } from "./checks";
 import { planEnvironment } from "./environment";
 import { obstacles } from "./obstacles";
 import type { BackupPlan, DeployPlan, Direction, LossPlan, Plan } from "./plan";
 import { type Refusal, refusals } from "./refusals";
+import {
+  chooseRestore,
+  type ChosenRestore,
+  planRestore,
+  planRestoreLoss,
+  planRestoreStops,
+  planRestoreWayBack,
+  restoreInstead,
+} from "./restore";
 import { chooseRevisions, type RevisionChoice } from "./revisions";
 import { planStops } from "./stops";
 import { planWayBack } from "./way-back";
@@ -26,6 +36,9 @@ export type Outcome =
  * @param catalogue - all releases and their chain of revisions
  */
 export function makePlan(world: World, goal: Goal, catalogue: Catalogue): Outcome {
+  const chosen = chooseRestore(world, goal, catalogue);
+  if (chosen.kind === "refused") return chosen;
+  if (chosen.kind === "restore") return restorePlan(world, goal, catalogue, chosen);
   const reasons = [...refusals(world, goal, catalogue)];
   const to = findRelease(catalogue, goal.version);
   const from = world.release === null ? undefined : findRelease(catalogue, world.release);
@@ -34,8 +47,11 @@ export function makePlan(world: World, goal: Goal, catalogue: Catalogue): Outcom
   if (!to || !from || revision === undefined || revisionIndex(catalogue, revision) === undefined)
     return { kind: "refused", reasons };
   const choice = chooseRevisions(revision, to, catalogue);
-  if (choice.kind === "refused") return { kind: "refused", reasons: [...reasons, choice.reason] };
-
+  if (choice.kind === "no-way-down") {
+    const instead = restoreInstead(world, { to, ...choice });
+    if (instead.kind === "refused") return { kind: "refused", reasons: [...reasons, ...instead.reasons] };
+    return reasons.length > 0 ? { kind: "refused", reasons } : restorePlan(world, goal, catalogue, instead);
+  }
   const plan = assemble({ world, goal, catalogue, from, to, choice });
   const settled = isSettled(plan, world);
   if (!settled || goal.emptyStack) reasons.push(...obstacles(plan, world, catalogue));
@@ -65,9 +81,10 @@ function assemble({ world, goal, catalogue, from, to, choice }: Situation): Plan
     breaks: direction === "up" ? describeBreaks(from, to, catalogue) : [],
     stops,
     backup: planBackup(world, goal, writes),
+    restore: noRestore,
     revisions: { pre: choice.pre, post: choice.post },
     environment,
-    deploy: planDeploy(goal, from, to),
+    deploy: planDeploy(goal, from.version, to.version),
     checks: planChecks({
       goal,
       to,
@@ -80,6 +97,38 @@ function assemble({ world, goal, catalogue, from, to, choice }: Situation): Plan
     loss: planLoss(direction, to, choice),
   };
   return { id: hash(content, 12), attempt: world.nextAttempt, ...content };
+}
+
+/** What is there does not matter to a restore: no revision is judged, and the services may be down. */
+function restorePlan(world: World, goal: Goal, catalogue: Catalogue, chosen: ChosenRestore): Outcome {
+  const to = findRelease(catalogue, goal.version);
+  if (!to) return { kind: "refused", reasons: refusals(world, goal, catalogue) };
+  const from = world.release ?? to.version;
+  const restore = planRestore(world, goal, chosen);
+  const content: Omit<Plan, "id" | "attempt"> = {
+    from,
+    to: to.version,
+    direction: "restore",
+    path: [`${to.version} from backup ${chosen.backup.id}`],
+    breaks: [],
+    stops: planRestoreStops(goal, chosen),
+    backup: planBackup(world, goal, !chosen.isDone && world.restore.damage === null),
+    restore,
+    revisions: { pre: [], post: [] },
+    environment: { file: goal.environmentFile, undo: [], apply: [], lines: [] },
+    deploy: planDeploy(goal, from, to.version),
+    checks: planChecks({
+      goal,
+      to,
+      catalogue,
+      direction: "restore",
+      revision: chosen.backup.revision ?? "none",
+      stopped: !chosen.isDone,
+    }),
+    rollback: planRestoreWayBack(world, goal, from, restore),
+    loss: planRestoreLoss(chosen, to, hash),
+  };
+  return { kind: "plan", plan: { id: hash(content, 12), attempt: world.nextAttempt, ...content }, settled: false };
 }
 
 /** The database decides; where it is already right, the versions do. */
@@ -116,9 +165,9 @@ function planBackup(world: World, goal: Goal, required: boolean): BackupPlan {
   };
 }
 
-function planDeploy(goal: Goal, from: Release, to: Release): DeployPlan {
-  const change = from.version === to.version ? to.version : `${from.version} -> ${to.version}`;
-  return { release: to.version, services: goal.services.map(({ name }) => `${name}: ${change}`) };
+function planDeploy(goal: Goal, from: string, to: string): DeployPlan {
+  const change = from === to ? to : `${from} -> ${to}`;
+  return { release: to, services: goal.services.map(({ name }) => `${name}: ${change}`) };
 }
 
 function planLoss(direction: Direction, to: Release, choice: RevisionChoice): LossPlan {

@@ -1,3 +1,5 @@
+import type { RestorePlan } from "./backups";
+
 /**
  * The plan: made once, by Preflight, and handed to every phase as its inputs. Everything in it is JSON, and nothing in
  * it moves by itself: estimates, sizes and lock holders are not part of it. docs/plan.md describes each field.
@@ -17,6 +19,7 @@ export interface Plan {
   readonly breaks: readonly string[];
   readonly stops: StopPlan;
   readonly backup: BackupPlan;
+  readonly restore: RestorePlan;
   readonly revisions: RevisionPlan;
   readonly environment: EnvironmentPlan;
   readonly deploy: DeployPlan;
@@ -25,8 +28,11 @@ export interface Plan {
   readonly loss: LossPlan;
 }
 
-/** `adopt`: take over what runs, change nothing; `none`: same release, its services or settings put right. */
-export type Direction = "adopt" | "up" | "down" | "none";
+/**
+ * `adopt`: take over what runs, change nothing; `none`: same release, its services or settings put right; `restore`: a
+ * backup takes the place of what is there.
+ */
+export type Direction = "adopt" | "up" | "down" | "none" | "restore";
 
 export interface StopPlan {
   /** Services to stop before the backup, in stopping order; empty when nothing has to stop. */

@@ -1,7 +1,6 @@
 import type { Catalogue, Migration, Release } from "../releases/release";
 import { headIndex, isLossless, revisionIndex, stepDown, stepUp, toleratesRevisions } from "./chain";
 import type { RevisionStep } from "./plan";
-import type { Refusal } from "./refusals";
 
 /** The revisions to apply or undo, and what is lost on the way. */
 export interface RevisionChoice {
@@ -13,17 +12,25 @@ export interface RevisionChoice {
   readonly loses: readonly string[];
 }
 
+/** Revisions without a down stand in the way: only a backup of that revision leads back. */
+export interface NoWayDown {
+  readonly kind: "no-way-down";
+  readonly revision: string;
+  readonly dead: readonly Migration[];
+}
+
 /**
  * The steps from a revision of the chain to the head of a release.
  *
  * Up: everything to the last `pre` revision goes before the new code, only trailing `post` revisions after it.
- * Down: undo all when nothing is lost; else leave the schema when the old code runs on it; else undo with loss.
+ * Down: undo all when nothing is lost; else leave the schema when the old code runs on it; else undo with loss; else there
+ * is no way but a backup.
  */
 export function chooseRevisions(
   revision: string | null,
   to: Release,
   catalogue: Catalogue,
-): RevisionChoice | { readonly kind: "refused"; readonly reason: Refusal } {
+): RevisionChoice | NoWayDown {
   const { chain } = catalogue;
   const here = revisionIndex(catalogue, revision) ?? -1;
   const head = headIndex(catalogue, to.version);
@@ -38,7 +45,7 @@ export function chooseRevisions(
   if (surplus.every(isLossless)) return steps([]);
   if (toleratesRevisions(to, surplus)) return { kind: "steps", pre: [], post: [], revision: revision ?? "", loses: [] };
   const dead = surplus.filter((migration) => migration.down === null);
-  if (dead.length > 0) return { kind: "refused", reason: noWayDown(to, dead) };
+  if (dead.length > 0) return { kind: "no-way-down", revision: target, dead };
   return steps(describeLosses(surplus));
 }
 
@@ -52,14 +59,4 @@ export function describeLosses(migrations: readonly Migration[]): string[] {
   return migrations
     .filter((migration) => !isLossless(migration))
     .map(({ revision, title, downLoss }) => `${revision} (${title}): ${downLoss}`);
-}
-
-function noWayDown(to: Release, dead: readonly Migration[]): Refusal {
-  const names = describeLosses(dead).join("; ");
-  return {
-    path: "octollm:version",
-    text:
-      `there is no way down to ${to.version}: ${names}. Only restoring a backup leads back, and this program cannot do ` +
-      `that yet. By hand: stop the services and run pg_restore on the 'database' folder of a backup made before.`,
-  };
 }

@@ -5,15 +5,16 @@ const textWidth = 64;
 
 /** The plan in some ten lines, for a preview without details. */
 export function summarise(plan: Plan): string[] {
-  const { rollback, stops, revisions, environment, loss } = plan;
+  const { rollback, stops, revisions, loss } = plan;
   const steps = [...revisions.pre, ...revisions.post];
   const rows: [string, string][] = [
     ["path", plan.from === plan.to ? plan.to : `${plan.from} -> ${plan.to} (${plan.path.join(", ")})`],
     ...plan.breaks.map((text): [string, string] => ["breaks", text]),
     ["stops", stops.services.length > 0 ? `${stops.services.join(", ")} (for ${causes(plan)})` : "nothing"],
     ["backup", plan.backup.required ? "database, .env and configuration, before anything changes" : "none is needed"],
+    ...describeRestore(plan),
     ["revisions", steps.length > 0 ? steps.map(describeStep).join(", ") : "none"],
-    ["env", environment.lines.length > 0 ? `${environment.lines.length} lines of ${environment.file}` : "unchanged"],
+    ["env", describeEnvironment(plan)],
     ["deploys", plan.deploy.services.join(", ")],
     ["checks", `${plan.checks.lines.length}${plan.checks.countsMustMatch ? ", row counts must be equal" : ""}`],
     ["loses", loss.kinds.length > 0 ? `${loss.kinds.join("; ")} (loss id ${loss.id})` : "nothing"],
@@ -39,6 +40,18 @@ function wrap(text: string): string[] {
     else lines.push(word);
   }
   return lines;
+}
+
+function describeEnvironment({ environment, restore }: Plan): string {
+  if (restore.backup !== null) return "as in the backup";
+  return environment.lines.length > 0 ? `${environment.lines.length} lines of ${environment.file}` : "unchanged";
+}
+
+/** What it is about; every step of it is in the plan. */
+function describeRestore({ restore }: Plan): [string, string][] {
+  if (restore.backup === null) return [];
+  const kept = restore.before === null ? "" : `; what it replaces stays as ${restore.before}`;
+  return [["restores", `${restore.lines[0] ?? ""}${kept}`]];
 }
 
 /** The revisions that make the services stop. */

@@ -46,7 +46,12 @@ function wayBackFrom(
     return { class: "lossy-schema-down", steps: [command, "needs acceptLoss", ...downs, services], loses };
   return {
     class: "restore",
-    steps: ["restore the backup by hand: pg_restore of its 'database' folder", services],
+    steps: [
+      command,
+      "needs acceptLoss",
+      "restores the backup that this attempt makes before it changes anything",
+      services,
+    ],
     loses: [...loses, `everything written since the backup, once OctoLLM ${to.version} serves`],
   };
 }

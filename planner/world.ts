@@ -1,5 +1,6 @@
 import type { DotenvFile } from "../environment/dotenv-file";
 import type { RelationFacts } from "../postgres/facts";
+import type { RestoreWorld } from "./backups";
 
 /** What an installation is like: read by Preflight, judged by the planner. No secrets but those in `.env`. */
 export interface World {
@@ -24,6 +25,7 @@ export interface World {
   readonly environmentDigest: string;
   /** Applied revisions as the ledger knows them; those that Alembic applied are missing. */
   readonly applied: readonly AppliedRevision[];
+  readonly restore: RestoreWorld;
 }
 
 /** An attempt that did not reach its end. */
@@ -90,6 +92,8 @@ export interface Goal {
   readonly version: string;
   /** Whether the stack has no state yet: then it can only adopt what runs. */
   readonly emptyStack: boolean;
+  /** `<id>` or `<id>#2`: the backup that is to be restored; empty for none. */
+  readonly restoreFrom: string;
   /** Paths as in the settings, for the lines of the plan. */
   readonly environmentFile: string;
   readonly configFolder: string;

@@ -12,3 +12,9 @@ export function strictIdentifier(name: string): string {
 export function relationName({ schema, name }: { schema: string; name: string }): string {
   return schema === "public" ? quoteIdentifier(name) : `${quoteIdentifier(schema)}.${quoteIdentifier(name)}`;
 }
+
+/** A text as a constant, whatever standard_conforming_strings says. */
+export function textLiteral(text: string): string {
+  const quoted = `'${text.replaceAll("'", "''").replaceAll("\\", "\\\\")}'`;
+  return text.includes("\\") ? `E${quoted}` : quoted;
+}

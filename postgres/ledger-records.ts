@@ -30,6 +30,10 @@ export interface Attempt {
   readonly revision: string | null;
   /** First digits of the SHA-256 of `.env`. */
   readonly environmentDigest: string | null;
+  /** The setting `restoreFrom` that this attempt fulfils; null when it had none to fulfil. */
+  readonly restoreWish: string | null;
+  /** The backup that this attempt has put in the database's place. */
+  readonly restoredBackup: string | null;
 }
 
 type Opening = "stack" | "host" | "pid" | "programVersion" | "planId" | "reviewedPlan";
@@ -38,6 +42,8 @@ type Opening = "stack" | "host" | "pid" | "programVersion" | "planId" | "reviewe
 export interface NewAttempt extends Pick<Attempt, Opening | "fromVersion" | "toVersion" | "direction"> {
   /** The number that the plan was made with; another one is refused. */
   readonly expected?: number;
+  /** A restore whose database an earlier attempt has put in place already. */
+  readonly restored?: { readonly backup: string; readonly wish: string | null };
 }
 
 /** A revision that stands, as far as the ledger knows; `alembic_version` is the authority. */
@@ -70,6 +76,8 @@ export interface Ledger {
   readonly lastAttempt: Attempt | null;
   readonly openAttempt: Attempt | null;
   readonly lastSucceeded: Attempt | null;
+  /** The last one that put a backup in the database's place because `restoreFrom` asked for it. */
+  readonly lastWished: Attempt | null;
   /** In the order in which they were applied. */
   readonly appliedRevisions: readonly AppliedRevision[];
 }
@@ -78,4 +86,5 @@ export interface Ledger {
 export const attemptColumns = `attempt, stack, host, pid, program_version AS "programVersion", plan_id AS "planId",
   reviewed_plan AS "reviewedPlan", from_version AS "fromVersion", to_version AS "toVersion", direction, status, phase,
   started_at AS "startedAt", finished_at AS "finishedAt", error, backup_id AS "backupId", counts,
-  to_jsonb(attempts) ->> 'revision' AS revision, to_jsonb(attempts) ->> 'environment_digest' AS "environmentDigest"`;
+  to_jsonb(attempts) ->> 'revision' AS revision, to_jsonb(attempts) ->> 'environment_digest' AS "environmentDigest",
+  to_jsonb(attempts) ->> 'restore_wish' AS "restoreWish", to_jsonb(attempts) ->> 'restored_backup' AS "restoredBackup"`;

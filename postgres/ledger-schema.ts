@@ -77,8 +77,18 @@ ALTER TABLE ${ledgerSchema}.attempts ADD COLUMN revision text, ADD COLUMN enviro
 INSERT INTO ${ledgerSchema}.ledger (version) VALUES (2);
 `;
 
+/** Restores. */
+const third = `
+ALTER TABLE ${ledgerSchema}.attempts DROP CONSTRAINT attempts_direction_check;
+ALTER TABLE ${ledgerSchema}.attempts
+  ADD CONSTRAINT attempts_direction_check CHECK (direction IN ('adopt', 'up', 'down', 'none', 'restore')),
+  ADD COLUMN restore_wish text,
+  ADD COLUMN restored_backup text;
+INSERT INTO ${ledgerSchema}.ledger (version) VALUES (3);
+`;
+
 /** SQL that takes the ledger from version n to n + 1, at index n. Never edit one that was released: append. */
-export const ledgerMigrations: readonly string[] = [first, second];
+export const ledgerMigrations: readonly string[] = [first, second, third];
 
 /** The version that this program reads and writes. */
 export const ledgerVersion = ledgerMigrations.length;

@@ -63,8 +63,7 @@ export async function ensureLedger(client: Client): Promise<void> {
 export async function readLedger(client: Client): Promise<Ledger> {
   const schemaVersion = await readVersion(client);
   refuseNewer(schemaVersion);
-  if (schemaVersion === 0)
-    return { schemaVersion, lastAttempt: null, openAttempt: null, lastSucceeded: null, appliedRevisions: [] };
+  if (schemaVersion === 0) return emptyLedger;
   const pick = async (condition: string) =>
     (
       await client.query<Attempt>(
@@ -81,9 +80,22 @@ export async function readLedger(client: Client): Promise<Ledger> {
     lastAttempt: await pick("true"),
     openAttempt: await pick("status = 'open'"),
     lastSucceeded: await pick("status = 'succeeded'"),
+    lastWished: await pick(
+      "to_jsonb(attempts) ->> 'restore_wish' IS NOT NULL AND to_jsonb(attempts) ->> 'restored_backup' IS NOT NULL",
+    ),
     appliedRevisions,
   };
 }
+
+/** The ledger of a database that has none. */
+export const emptyLedger: Ledger = {
+  schemaVersion: 0,
+  lastAttempt: null,
+  openAttempt: null,
+  lastSucceeded: null,
+  lastWished: null,
+  appliedRevisions: [],
+};
 
 /** The number that the next attempt will get, so that a preview can name it. */
 export function nextAttempt(ledger: Ledger): number {
@@ -113,7 +125,8 @@ export async function openAttempt(client: Client, attempt: NewAttempt): Promise<
     );
     await client.query(
       `INSERT INTO ${ledgerSchema}.attempts (attempt, stack, host, pid, program_version, plan_id, reviewed_plan,
-         from_version, to_version, direction) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+         from_version, to_version, direction, restored_backup, restore_wish)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
       [
         number,
         attempt.stack,
@@ -125,6 +138,8 @@ export async function openAttempt(client: Client, attempt: NewAttempt): Promise<
         attempt.fromVersion,
         attempt.toVersion,
         attempt.direction,
+        attempt.restored?.backup ?? null,
+        attempt.restored?.wish ?? null,
       ],
     );
     return number;

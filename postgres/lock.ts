@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { hostname } from "node:os";
 
 import {
@@ -11,6 +12,7 @@ import {
 } from "./connection";
 import { isConnectionLoss, translateError } from "./errors";
 import { readLedger } from "./ledger";
+import { openMaintenance } from "./maintenance";
 import { pause } from "./pause";
 
 /**
@@ -57,12 +59,30 @@ export async function acquireUpgradeLock(
   address: DatabaseAddress,
   options: { holder: LockHolder },
 ): Promise<UpgradeLock> {
-  const client = await openClient(address, { name: holderName(options.holder) });
+  return takeLock(address, lockKey, await openClient(address, { name: holderName(options.holder) }));
+}
+
+/**
+ * Takes the lock of a database that cannot hold one itself: it is missing, damaged or being renamed. The lock is one of the
+ * server's maintenance database, and a database's own name is part of its key.
+ *
+ * @throws UpgradeLockedError that says who holds it and what to do
+ */
+export async function acquireServerLock(
+  address: DatabaseAddress,
+  options: { holder: LockHolder },
+): Promise<UpgradeLock> {
+  const digest = createHash("sha256").update(address.database).digest().readBigInt64BE();
+  const key = BigInt.asIntN(64, digest ^ BigInt(lockKey)).toString();
+  return takeLock(address, key, await openMaintenance(address, { name: holderName(options.holder) }));
+}
+
+async function takeLock(address: DatabaseAddress, key: string, client: Client): Promise<UpgradeLock> {
   try {
     await client.query("SET tcp_keepalives_idle = 20; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3");
     // A holder that ends between our try and our look leaves nobody to name: try again.
-    for (let tries = 0; !(await tryLock(client)); tries++) {
-      const holder = await describeHolder(client, address);
+    for (let tries = 0; !(await tryLock(client, key)); tries++) {
+      const holder = await describeHolder(client, address, key);
       if (holder !== null || tries >= 5)
         throw new UpgradeLockedError(
           holder ??
@@ -121,19 +141,19 @@ function holderName({ stack, host = hostname(), pid = process.pid }: LockHolder)
   return place + tail;
 }
 
-async function tryLock(client: Client): Promise<boolean> {
-  const { rows } = await client.query<{ taken: boolean }>(`SELECT pg_try_advisory_lock(${lockKey}) AS taken`);
+async function tryLock(client: Client, key: string): Promise<boolean> {
+  const { rows } = await client.query<{ taken: boolean }>(`SELECT pg_try_advisory_lock(${key}) AS taken`);
   return rows[0]?.taken ?? false;
 }
 
-async function describeHolder(client: Client, address: DatabaseAddress): Promise<string | null> {
+async function describeHolder(client: Client, address: DatabaseAddress, key: string): Promise<string | null> {
   const { rows } = await client.query<{ pid: number; application: string; client: string; since: string }>(
     `SELECT a.pid, a.application_name AS application, coalesce(host(a.client_addr), 'this server''s socket') AS client,
             to_char(a.backend_start, 'YYYY-MM-DD HH24:MI:SS TZ') AS since
      FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a USING (pid)
      WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
        AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
-       AND (l.classid::bigint << 32) | l.objid::bigint = ${lockKey}`,
+       AND (l.classid::bigint << 32) | l.objid::bigint = ${key}`,
   );
   const [holder] = rows;
   if (!holder) return null;

@@ -53,3 +53,32 @@ export async function terminateSessions(client: Client, pids: readonly number[])
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
+
+/** Who is connected to a database, this program's own sessions too; from a session on any database of the server. */
+export async function foreignSessionsOn(
+  client: Client,
+  database: string,
+): Promise<Pick<ForeignSession, "pid" | "user" | "application">[]> {
+  const { rows } = await client.query<Pick<ForeignSession, "pid" | "user" | "application">>(
+    `SELECT pid, coalesce(usename, '?') AS "user", application_name AS application FROM pg_catalog.pg_stat_activity
+     WHERE datname = $1 AND backend_type = 'client backend' AND pid <> pg_backend_pid() ORDER BY backend_start`,
+    [database],
+  );
+  return rows;
+}
+
+/**
+ * Ends the sessions of other clients on a database; from a session on another one.
+ *
+ * @param ours - whether sessions of this program are ended too, as on a database that only this program knows
+ * @returns how many were told to end
+ */
+export async function terminateSessionsOn(client: Client, database: string, ours = false): Promise<number> {
+  const { rows } = await client.query(
+    `SELECT pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity
+     WHERE datname = $1 AND pid <> pg_backend_pid() AND backend_type = 'client backend'
+       AND ($3 OR NOT starts_with(coalesce(application_name, ''), $2))`,
+    [database, applicationPrefix, ours],
+  );
+  return rows.length;
+}

@@ -3,8 +3,15 @@ import { hostname } from "node:os";
 import type { Attempt } from "../phases/attempt";
 import { PhaseError, withLedger } from "../phases/attempt";
 import type { DatabaseAddress } from "../postgres/connection";
+import { isDamage } from "../postgres/damage";
 import { readLedger } from "../postgres/ledger";
-import { acquireUpgradeLock, type LockHolder, retakeUpgradeLock, type UpgradeLock } from "../postgres/lock";
+import {
+  acquireServerLock,
+  acquireUpgradeLock,
+  type LockHolder,
+  retakeUpgradeLock,
+  type UpgradeLock,
+} from "../postgres/lock";
 
 /** An attempt whose every phase is done. */
 export interface CompletedAttempt {
@@ -21,6 +28,8 @@ export interface CompletedAttempt {
 export class Session {
   readonly #cancel = new AbortController();
   #lock: UpgradeLock | null = null;
+  #isServerLock = false;
+  #locked: DatabaseAddress | null = null;
   #holder: LockHolder = { stack: "" };
   #attempt: Attempt | null = null;
   /** Secret: the URL of the setting `databaseUrl`, empty when `.env` has it. */
@@ -45,10 +54,38 @@ export class Session {
     return this.#lock ? AbortSignal.any([this.#cancel.signal, this.#lock.lost]) : this.#cancel.signal;
   }
 
-  /** Takes the lock unless this process holds it already. */
-  async lock(address: DatabaseAddress, stack: string): Promise<void> {
-    this.#holder = { stack, host: hostname(), pid: process.pid };
-    this.#lock ??= await acquireUpgradeLock(address, { holder: this.#holder });
+  /**
+   * Takes the lock unless this process holds it already.
+   *
+   * @param mayBeDamaged - whether a backup is to be restored: then the server's lock does for a database that cannot be read
+   */
+  async lock(address: DatabaseAddress, stack: string, mayBeDamaged = false): Promise<void> {
+    if (this.#lock) return;
+    const holder = { stack, host: hostname(), pid: process.pid };
+    [this.#holder, this.#locked] = [holder, address];
+    try {
+      this.#lock = await acquireUpgradeLock(address, { holder });
+    } catch (error) {
+      if (!mayBeDamaged || !isDamage(error)) throw error;
+      this.#lock = await acquireServerLock(address, { holder });
+      this.#isServerLock = true;
+    }
+  }
+
+  /** Runs work during which no session may be on the database: the server's lock stands in for the database's own. */
+  async withoutLock<T>(work: () => Promise<T>): Promise<T> {
+    const own = this.#lock;
+    const [address, holder] = [this.#locked, this.#holder];
+    if (!own || !address) throw new PhaseError("The upgrade lock is not held.");
+    const server = this.#isServerLock ? own : await acquireServerLock(address, { holder });
+    if (server !== own) await own.release();
+    try {
+      return await work();
+    } finally {
+      this.#lock = await acquireUpgradeLock(address, { holder }).catch(instead(server));
+      this.#isServerLock = this.#lock === server;
+      if (!this.#isServerLock) await server.release();
+    }
   }
 
   /**
@@ -99,4 +136,12 @@ export class Session {
     await this.#lock?.release();
     this.#lock = null;
   }
+}
+
+/** A database that cannot be read yet has no lock to give. */
+function instead(server: UpgradeLock): (error: unknown) => UpgradeLock {
+  return (error) => {
+    if (!isDamage(error)) throw error;
+    return server;
+  };
 }

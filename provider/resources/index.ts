@@ -9,6 +9,7 @@ export function resourceHandlers(): Readonly<Record<string, ResourceHandler>> {
     "upgrade:index:Preflight": preflightHandler(),
     "upgrade:index:Quiesce": phaseHandler(phases.quiesceWork),
     "upgrade:index:Backup": phaseHandler(phases.backupWork),
+    "upgrade:index:Restore": phaseHandler(phases.restoreWork),
     "upgrade:index:SchemaMigration": phaseHandler(phases.migrationWork),
     "upgrade:index:Environment": phaseHandler(phases.environmentWork),
     "upgrade:index:Resume": phaseHandler(phases.resumeWork),

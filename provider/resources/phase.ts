@@ -1,4 +1,5 @@
-import { type Activity, type Attempt, inLedger } from "../../phases/attempt";
+import { type Attempt, inLedger } from "../../phases/attempt";
+import type { RestoreActivity } from "../../phases/restore";
 import { settle } from "../../phases/settle";
 import { isBeyondStop, stopHere } from "../../phases/stop-after";
 import type { Properties } from "../codec";
@@ -11,7 +12,7 @@ export interface PhaseWork {
   /** Name in the ledger and in messages. */
   readonly name: string;
   /** @returns the outputs besides the inputs */
-  run(attempt: Attempt, inputs: Properties, activity: Activity): Promise<Properties>;
+  run(attempt: Attempt, inputs: Properties, activity: RestoreActivity): Promise<Properties>;
   /** Only of the phase with which an attempt is complete: its outputs when an earlier run came that far. */
   recall?(completed: CompletedAttempt): Properties;
   /** Outputs of a run that failed half-way, if there is anything to tell; null when the resource stays as it was. */
@@ -36,14 +37,17 @@ async function run(call: Call, work: PhaseWork, inputs: Properties): Promise<Pro
   // A run that was killed after its last phase and before its engine wrote that down: there is nothing left to do.
   if (work.recall && session.completed?.number === Number(inputs.attempt)) return work.recall(session.completed);
   const attempt = session.attempt(Number(inputs.attempt));
-  const progress = (line: string) => log.progress(line);
+  // Engines put the resource's name before each line: one that begins with it would have it twice.
+  const own = `${work.name.toLowerCase()}: `;
+  const progress = (line: string) => log.progress(line.startsWith(own) ? line.slice(own.length) : line);
   if (isBeyondStop(attempt, work.name)) {
     session.close();
     throw new Error(await stopHere(attempt));
   }
   try {
     session.signal.throwIfAborted();
-    const activity = { signal: session.signal, progress };
+    const withoutLock = <T>(held: () => Promise<T>) => session.withoutLock(held);
+    const activity = { signal: session.signal, progress, withoutLock };
     const outputs = await inLedger(attempt, work.name, () => work.run(attempt, inputs, activity).catch(throwReason));
     if (work.recall) session.close();
     return outputs;

@@ -1,11 +1,13 @@
-import { backUp } from "../../phases/backup";
+import { backUp, backUpBeforeRestore } from "../../phases/backup";
 import { complete } from "../../phases/complete";
 import { changeEnvironmentFile } from "../../phases/environment";
 import { mendIndexes } from "../../phases/indexes";
 import { migrate } from "../../phases/migrate";
 import { quiesce } from "../../phases/quiesce";
+import { restore } from "../../phases/restore";
 import { resume } from "../../phases/resume";
 import { verify } from "../../phases/verify";
+import type { RestorePlan } from "../../planner/backups";
 import type { CheckPlan, EnvironmentPlan, RevisionStep } from "../../planner/plan";
 import { RevisionError, type RevisionResult } from "../../postgres/runner";
 import type { PhaseWork } from "./phase";
@@ -20,8 +22,19 @@ export const quiesceWork: PhaseWork = {
 
 export const backupWork: PhaseWork = {
   name: "Backup",
-  run: async (attempt, inputs, activity) =>
-    inputs.required === true ? { ...(await backUp(attempt, activity)) } : { path: null },
+  run: async (attempt, inputs, activity) => {
+    if (inputs.required !== true) return { path: null };
+    const isRestore = attempt.plan.restore.backup !== null;
+    const outcome = await (isRestore ? backUpBeforeRestore : backUp)(attempt, activity);
+    return outcome ? { ...outcome } : { path: null };
+  },
+};
+
+export const restoreWork: PhaseWork = {
+  name: "Restore",
+  run: async (attempt, inputs, activity) => ({
+    ...(await restore(attempt, inputs as unknown as RestorePlan, activity)),
+  }),
 };
 
 export const migrationWork: PhaseWork = {
@@ -69,8 +82,8 @@ export const verificationWork: PhaseWork = {
 export const completionWork: PhaseWork = {
   name: "Completion",
   recall: ({ backup }) => ({ backup }),
-  run: async (attempt) => {
-    await complete(attempt);
+  run: async (attempt, _inputs, activity) => {
+    await complete(attempt, activity);
     return { backup: attempt.progress.backup?.path ?? null };
   },
 };

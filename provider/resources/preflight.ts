@@ -12,6 +12,8 @@ import {
   plannedBy,
   type Request,
 } from "../../phases/preflight";
+import { describeLosses } from "../../phases/restore-losses";
+import { describePruning } from "../../phases/retention";
 import { readAddress, type Site, sitePath } from "../../phases/site";
 import { stopsIn } from "../../phases/stop-after";
 import { describeDrift } from "../../planner/drift";
@@ -28,8 +30,8 @@ import { type Application, type Call, type Checked, type Fault, type ResourceHan
 /** Version of the outputs in the state, for later versions of this program. */
 const schemaVersion = 1;
 
-/** Inputs that let something pass, or stop it, and never make a change. */
-const gateKeys = ["acceptBreaking", "reviewedPlan", "acceptLoss", "stopAfter"];
+/** Inputs that let something pass, or stop it, or that the plan answers for: of themselves they never make a change. */
+const gateKeys = ["acceptBreaking", "reviewedPlan", "acceptLoss", "stopAfter", "restoreFrom"];
 
 /** The only resource that looks at the world to plan; its outputs hold the plan that all others follow. */
 export function preflightHandler(): ResourceHandler {
@@ -74,9 +76,11 @@ function refuseNewer(state: Properties): void {
 }
 
 function requestOf(inputs: Properties, { databaseUrl }: Session, emptyStack: boolean): Request {
-  // A state of an earlier version of this program has no stopAfter.
+  // A state of an earlier version of this program has neither.
   const stopAfter = (inputs.stopAfter ?? "") as StopAfter;
-  return { site: inputs.settings as Site, version: String(inputs.version), emptyStack, databaseUrl, stopAfter };
+  const restoreFrom = typeof inputs.restoreFrom === "string" ? inputs.restoreFrom : "";
+  const version = String(inputs.version);
+  return { site: inputs.settings as Site, version, restoreFrom, emptyStack, databaseUrl, stopAfter };
 }
 
 function acceptancesOf(inputs: Properties): Acceptances {
@@ -129,10 +133,16 @@ function diff(inputs: Properties, old: Properties, { outcome }: Look): Change[] 
   return changes.length === 0 && settled ? [] : [...changes, { path: "plan", kind: "update" }];
 }
 
-function preview({ log }: Call, inputs: Properties, now: Look): Properties {
+async function preview({ log }: Call, inputs: Properties, now: Look): Promise<Properties> {
   const plan = plannedBy(now);
   for (const line of summarise(plan)) log.info(line);
+  const { observation } = now;
+  const { address } = observation;
+  const losses = await describeLosses(plan, { site: inputs.settings as Site, address, database: observation.database });
+  for (const line of losses.flatMap((text) => row("loses", text))) log.info(line);
   for (const line of estimates(plan, now)) log.info(line);
+  const pruned = await describePruning(inputs.settings as Site, observation.ledger);
+  for (const line of pruned.flatMap((text) => row("prunes", text))) log.info(line);
   const gates = closedGates(plan, acceptancesOf(inputs), now.observation.world.openAttempt);
   const { stopAfter } = inputs as { stopAfter?: StopAfter };
   if (stopsIn(plan, stopAfter ?? "")) log.info(row("ends", `after '${stopAfter}', as stopAfter says`).join("\n"));
@@ -143,7 +153,8 @@ function preview({ log }: Call, inputs: Properties, now: Look): Properties {
 async function start(call: Call, { inputs, old }: Application): Promise<Properties> {
   const { session } = call;
   const request = requestOf(inputs, session, old === null);
-  await session.lock(await readAddress(request.site, request.databaseUrl), stackOf(call));
+  const address = await readAddress(request.site, request.databaseUrl);
+  await session.lock(address, stackOf(call), request.restoreFrom !== "");
   const { attempt, seen } = await begin(request, stackOf(call), acceptancesOf(inputs));
   session.open(attempt);
   return outputs(inputs, attempt.plan, seen);

@@ -4,6 +4,7 @@ import * as pulumi from "@pulumi/pulumi";
 
 import { readSettings } from "../../components/stack-settings";
 import { Upgrade } from "../../components/upgrade";
+import { noRestore } from "../../planner/backups";
 import type { Plan } from "../../planner/plan";
 import { loadCatalogue } from "../../releases/catalogue";
 import { parseSettings, type Settings, siteOf } from "../../settings";
@@ -50,6 +51,7 @@ describe("the program, against mocks of the engine", function () {
         "upgrade:index:Preflight preflight",
         "upgrade:index:Quiesce quiesce",
         "upgrade:index:Backup backup",
+        "upgrade:index:Restore restore",
         "upgrade:index:SchemaMigration pre",
         "upgrade:index:Environment environment",
         "upgrade:index:LocalDeployment services",
@@ -78,6 +80,7 @@ describe("the program, against mocks of the engine", function () {
       "preflight",
       "quiesce",
       "backup",
+      "restore",
       "pre",
       "environment",
       "services",
@@ -111,6 +114,7 @@ describe("the program, against mocks of the engine", function () {
     const expected: Record<string, object> = {
       quiesce: { attempt, services: ["planner-arm", "orchestrator"], reasons: plan.stops.reasons },
       backup: { attempt, required: true, contents: plan.backup.contents },
+      restore: { attempt, ...noRestore },
       pre: { attempt, phase: "pre", revisions: plan.revisions.pre },
       environment: { attempt, file, undo, apply, lines },
       resume: { attempt, release: "1.0.0", services: plan.deploy.services },
@@ -131,6 +135,7 @@ describe("the program, against mocks of the engine", function () {
     return register(settings).then((all) => {
       assert.deepEqual(find("preflight", all).inputs, {
         version: "1.0.0",
+        restoreFrom: "",
         acceptBreaking: "1.0.0",
         reviewedPlan: "abc",
         acceptLoss: "def",

@@ -19,6 +19,7 @@ const sample: readonly [phase: string, ...manners: Manner[]][] = [
   ["Preflight preflight"],
   ["Quiesce quiesce", alone],
   ["Backup backup", whole],
+  ["Restore restore"],
   ["SchemaMigration pre", alone],
   ["Environment environment", whole],
   ["Command services-orchestrator", whole],

@@ -28,6 +28,7 @@ import { countRows } from "../../postgres/counts";
 import { testServer } from "../support/postgres";
 import { installation, outsider, query, until } from "./installation";
 
+const unproven = { verify: "checksums" as const, invariants: [], recipients: [] };
 const never = new AbortController().signal;
 const environment = "# ours\nPOSTGRES_PASSWORD='s3cr3t'\r\nEMPTY=\n\nLAST=no newline";
 
@@ -54,7 +55,7 @@ async function site(): Promise<Site> {
 }
 
 function backUp(at: Site, { id = "b1", signal = never, lines = [] as string[] } = {}) {
-  const about = { release: "0.1.0", revision: "def456", planId: "0123456789ab", attempt: 1 };
+  const about = { release: "0.1.0", revision: "def456", planId: "0123456789ab", attempt: 1, ...unproven };
   return backupInstallation({ ...at, ...about, id, jobs: 2, progress: (line) => lines.push(line), signal });
 }
 
@@ -240,7 +241,8 @@ describe("a backup", () => {
         const options = JSON.parse(require("fs").readFileSync(0, "utf8"));
         setTimeout(() => process.kill(process.pid, "SIGKILL"), 2500);
         backupInstallation({ ...options, progress() {}, signal: new AbortController().signal });`;
-      const options = { ...at, id: "killed", release: "0.1.0", revision: null, planId: "x", attempt: 1, jobs: 2 };
+      const about = { release: "0.1.0", revision: null, planId: "x", attempt: 1, ...unproven };
+      const options = { ...at, id: "killed", ...about, jobs: 2 };
       assert.throws(
         () => execFileSync(process.execPath, ["-e", script], { input: JSON.stringify(options), stdio: "pipe" }),
         { signal: "SIGKILL" },

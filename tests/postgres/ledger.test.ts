@@ -31,6 +31,7 @@ describe("the ledger", () => {
       lastAttempt: null,
       openAttempt: null,
       lastSucceeded: null,
+      lastWished: null,
       appliedRevisions: [],
     });
     assert.equal(nextAttempt(ledger), 1);

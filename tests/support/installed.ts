@@ -62,7 +62,15 @@ export class Installed {
 
   /** Preflight's inputs, as the program declares them. */
   inputs(version: string, gates: Properties = {}): Properties {
-    return { version, acceptBreaking: "", reviewedPlan: "", acceptLoss: "", settings: this.site, ...gates };
+    return {
+      version,
+      restoreFrom: "",
+      acceptBreaking: "",
+      reviewedPlan: "",
+      acceptLoss: "",
+      settings: this.site,
+      ...gates,
+    };
   }
 
   /** Runs every phase with its slice of the plan, as the program declares them, with the service's command between. */
@@ -77,6 +85,7 @@ export class Installed {
     };
     await run("Quiesce", "quiesce", plan.stops);
     await run("Backup", "backup", plan.backup);
+    await run("Restore", "restore", plan.restore);
     await run("SchemaMigration", "pre", { phase: "pre", revisions: revisions.pre });
     await run("Environment", "environment", plan.environment);
     await this.service("start", to, attempt);
@@ -106,7 +115,14 @@ export class Installed {
   }
 
   async sql<Row = Record<string, unknown>>(text: string): Promise<Row[]> {
-    const client = new Client({ connectionString: this.databaseUrl });
+    return this.inDatabase<Row>(new URL(this.databaseUrl).pathname.slice(1), text);
+  }
+
+  /** The same in another database of the server. */
+  async inDatabase<Row = Record<string, unknown>>(database: string, text: string): Promise<Row[]> {
+    const url = new URL(this.databaseUrl);
+    url.pathname = `/${database}`;
+    const client = new Client({ connectionString: url.href });
     await client.connect();
     try {
       return (await client.query(text)).rows as Row[];

@@ -10,6 +10,7 @@ export function goal(version: string, changes: Partial<Goal> = {}): Goal {
   return {
     version,
     emptyStack: false,
+    restoreFrom: "",
     environmentFile: ".env",
     configFolder: "config",
     backupFolder: "backups",
@@ -35,6 +36,7 @@ export function world(release: string, revision: string, changes: Partial<World>
     environment: DotenvFile.parse("CACHE_TTL=7200\n"),
     environmentDigest: "0123456789ab",
     applied: [],
+    restore: { damage: null, backups: [], fulfilled: null, unfinished: null, noRename: null, databases: [] },
     ...changes,
   };
 }

@@ -51,7 +51,16 @@ describe("the settings of a stack", () => {
       database: { key: "DATABASE_URL", host: "", port: 0 },
       databaseUrl: "",
       services: [{ ...service, directory: ".", environment: {}, startTimeout: 60, stopTimeout: 30 }],
-      backup: { folder: "backups", jobs: 2 },
+      backup: {
+        folder: "backups",
+        jobs: 2,
+        verify: "checksums",
+        keepDays: 30,
+        keepAtLeast: 5,
+        recipients: [],
+        identityFile: "",
+      },
+      restoreFrom: "",
       quiesce: { timeout: 60, terminate: false },
       migration: { lockTimeout: 4, retries: 10, concurrentlyTimeout: 7200 },
       verification: { logAllow: [] },
@@ -66,7 +75,7 @@ describe("the settings of a stack", () => {
   });
 
   it("take one key of a group, and leave the others at their defaults", () => {
-    assert.deepEqual(settingsOf({ backup: { jobs: 8 } }).backup, { folder: "backups", jobs: 8 });
+    assert.deepEqual(settingsOf({ backup: { jobs: 8 } }).backup, { ...settingsOf().backup, jobs: 8 });
     assert.deepEqual(settingsOf({ quiesce: { terminate: true } }).quiesce, { timeout: 60, terminate: true });
   });
 

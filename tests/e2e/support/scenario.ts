@@ -72,11 +72,12 @@ export class Scenario {
     return scenario;
   }
 
-  /** Starts a command without waiting for it. */
-  start(argv: readonly string[], engine = this.engine): Running {
+  /** Starts a command without waiting for it; without an engine, for the words that need none. */
+  start(argv: readonly string[], engine: Engine | null = this.engine): Running {
     const [program = "", ...before] = [...this.#wrapper, process.execPath];
-    const env = projectEnvironment(this.folder, engine);
-    return new Running(program, [...before, join("bin", "octollm"), ...argv, "--engine", engine], {
+    const env = projectEnvironment(this.folder, engine ?? this.engine);
+    const named = engine === null ? [] : ["--engine", engine];
+    return new Running(program, [...before, join("bin", "octollm"), ...argv, ...named], {
       cwd: this.folder,
       env: { ...env, PATH: [this.#tools, env.PATH].filter(Boolean).join(delimiter) },
     });

@@ -1,0 +1,80 @@
+import { mkdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+
+import { folderDigest, unpackFolder } from "../backup/archive";
+import { syncToDisk } from "../backup/files";
+import { configArchive, environmentCopy } from "../backup/manifest";
+import { replaceFile } from "../environment/write";
+import { errorCode } from "../postgres/errors";
+import type { Activity } from "./attempt";
+import { recordFolder, type Site, sitePath } from "./site";
+
+/**
+ * Puts `.env` and the config folder back as a backup has them, byte for byte. What they replace is kept: `.env` in the
+ * program's own folder, the config folder beside itself. What is as it should be already is not touched.
+ *
+ * @param source - the backup's id, and its folder, decrypted
+ */
+export async function restoreFiles(
+  site: Site,
+  source: { readonly backup: string; readonly folder: string },
+  { progress }: Pick<Activity, "progress">,
+): Promise<void> {
+  if (await restoreEnvironment(site, source)) progress(`restore: ${site.environmentFile} is as in the backup`);
+  if (await restoreConfig(site, source)) progress(`restore: ${site.configFolder} is as in the backup`);
+}
+
+interface Source {
+  readonly backup: string;
+  readonly folder: string;
+}
+
+async function restoreEnvironment(site: Site, { backup, folder }: Source): Promise<boolean> {
+  const target = sitePath(site, site.environmentFile);
+  const [now, then] = [await readFile(target).catch(() => null), await readFile(join(folder, environmentCopy))];
+  if (now?.equals(then)) return false;
+  if (now) {
+    const kept = join(recordFolder(site), `before-${backup}`);
+    await mkdir(kept, { recursive: true, mode: 0o700 });
+    // The first one is what was there before; a later one may be half a restore.
+    if (!(await exists(join(kept, environmentCopy)))) await replaceFile(join(kept, environmentCopy), now);
+  }
+  await replaceFile(target, then);
+  return true;
+}
+
+async function restoreConfig(site: Site, { backup, folder }: Source): Promise<boolean> {
+  const archive = join(folder, configArchive);
+  if (!(await exists(archive))) return false;
+  const target = sitePath(site, site.configFolder);
+  const incoming = join(dirname(target), `.${basename(target)}.octollm-restore`);
+  await rm(incoming, { recursive: true, force: true });
+  await mkdir(incoming, { recursive: true, mode: 0o700 });
+  try {
+    await unpackFolder(archive, incoming);
+    if ((await folderDigest(target)) === (await folderDigest(incoming))) return false;
+    await moveAway(target, `${target}.before-${backup}`);
+    await rename(incoming, target);
+    await syncToDisk(dirname(target));
+    return true;
+  } finally {
+    await rm(incoming, { recursive: true, force: true });
+  }
+}
+
+async function moveAway(target: string, kept: string): Promise<void> {
+  if (!(await exists(target))) return;
+  let free = kept;
+  for (let turn = 2; await exists(free); turn++) free = `${kept}-${turn}`;
+  await rename(target, free);
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return false;
+    throw error;
+  }
+}
