@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { createInstallation, startRelease } from "../demo/installation";
 import { freePort, makeReachable, PrivatePostgres } from "../demo/private-postgres";
 import { benchEngines, benchPhases } from "./engines";
+import { benchGenerated } from "./generated";
 import { benchLoader } from "./loader";
 import { seconds } from "./measure";
 import { octollm } from "./octollm";
@@ -28,6 +29,7 @@ async function main(): Promise<void> {
   try {
     report("Loading TypeScript", await benchLoader(folder, rounds));
     await benchProgram(folder, server);
+    report("Generated resources: both engines", await benchGenerated(3));
     report("The priority change", await benchRewrite(server, [10_000, 100_000, 1_000_000]));
   } finally {
     server.destroy();
