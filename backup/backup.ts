@@ -1,4 +1,4 @@
-import { chmod, copyFile, mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { MissingBinaryError } from "../postgres/binaries";
@@ -13,7 +13,7 @@ import { describeSize } from "./describe";
 import { type Dump, dumpDatabase } from "./dump";
 import { encryptFolder } from "./encryption";
 import { BackupError } from "./errors";
-import { fingerprint, listFiles, sealFolder, syncToDisk } from "./files";
+import { exists, fingerprint, listFiles, sealFolder, syncToDisk } from "./files";
 import {
   type BackupFile,
   clusterFile,
@@ -116,16 +116,6 @@ async function prepare({ folder, id, progress, signal }: BackupOptions, path: st
     throw new BackupError(
       `There is a backup '${id}' in '${folder}' already; it was left as it is. Nothing was changed.`,
     );
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await stat(path);
-    return true;
-  } catch (error) {
-    if (errorCode(error) === "ENOENT") return false;
-    throw error;
-  }
 }
 
 async function fill(options: BackupOptions, partial: string): Promise<Manifest> {

@@ -6,6 +6,7 @@ import { createInstallation, startRelease } from "../demo/installation";
 import { freePort, makeReachable, PrivatePostgres } from "../demo/private-postgres";
 import { benchBackups } from "./backups";
 import { benchEngines, benchPhases } from "./engines";
+import { benchGenerated } from "./generated";
 import { benchLoader } from "./loader";
 import { seconds } from "./measure";
 import { octollm } from "./octollm";
@@ -32,6 +33,7 @@ async function main(): Promise<void> {
     const megabytes = process.env.OCTOLLM_SOAK ? [100, 1000] : [100];
     for (const size of megabytes)
       report("Backup and restore", await benchBackups(server, folder, { megabytes: size, rounds: size > 100 ? 1 : 3 }));
+    report("Generated resources: both engines", await benchGenerated(3));
     report("The priority change", await benchRewrite(server, [10_000, 100_000, 1_000_000]));
   } finally {
     server.destroy();

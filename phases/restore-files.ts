@@ -1,11 +1,10 @@
-import { mkdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { mkdir, readFile, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 
 import { folderDigest, unpackFolder } from "../backup/archive";
-import { syncToDisk } from "../backup/files";
+import { exists, syncToDisk } from "../backup/files";
 import { configArchive, environmentCopy } from "../backup/manifest";
 import { replaceFile } from "../environment/write";
-import { errorCode } from "../postgres/errors";
 import type { Activity } from "./attempt";
 import { recordFolder, type Site, sitePath } from "./site";
 
@@ -67,14 +66,4 @@ async function moveAway(target: string, kept: string): Promise<void> {
   let free = kept;
   for (let turn = 2; await exists(free); turn++) free = `${kept}-${turn}`;
   await rename(target, free);
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await stat(path);
-    return true;
-  } catch (error) {
-    if (errorCode(error) === "ENOENT") return false;
-    throw error;
-  }
 }

@@ -1,4 +1,4 @@
-import { ExitCode, messageOf, NotImplementedError, OperatorError } from "../errors";
+import { messageOf, OperatorError } from "../errors";
 import { InitError, type ResourceProvider } from "../plugins/provider";
 import type { PropertyMap } from "../property/value";
 import type { PendingOperation, ResourceState } from "../state/resource";
@@ -12,7 +12,7 @@ import { Slots } from "./slots";
 import { Snapshot, type StateWriter } from "./snapshot";
 import { metadataOf, type Step } from "./step";
 import { CancelledError, StepExecutor } from "./step-executor";
-import { CheckFailedError, StepGenerator } from "./step-generator";
+import { StepGenerator } from "./step-generator";
 
 /** What one deployment starts from. */
 export interface DeploymentOptions {
@@ -338,10 +338,4 @@ export class Deployment {
     await this.idle();
     if (this.#snapshot.dirty) await this.#snapshot.save();
   }
-}
-
-/** The exit code of a failed run: a refusal keeps its own. */
-export function exitCodeOf(error: unknown): number {
-  if (error instanceof NotImplementedError || error instanceof CheckFailedError) return error.exitCode;
-  return error instanceof OperatorError ? error.exitCode : ExitCode.error;
 }

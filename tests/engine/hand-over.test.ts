@@ -55,7 +55,7 @@ async function play(project: TestProject, engines: Engine[]): Promise<unknown[]>
 }
 
 describe("a state that changes hands between the standalone engine and the Pulumi CLI", function () {
-  this.timeout(180_000);
+  this.timeout(400_000);
   const projects: TestProject[] = [];
   before(function () {
     if (!hasPulumiCli()) this.skip();
