@@ -1,7 +1,9 @@
+import { chooseDumpTools } from "../backup/tools";
 import { headIndex } from "../planner/chain";
 import { environmentDigest } from "../planner/installation";
-import type { OpenAttempt, ServerFacts, World } from "../planner/world";
+import type { DumpTool, OpenAttempt, ServerFacts, World } from "../planner/world";
 import type { DatabaseAddress } from "../postgres/connection";
+import { errorText } from "../postgres/errors";
 import type { DatabaseFacts } from "../postgres/facts";
 import { type Ledger, nextAttempt } from "../postgres/ledger";
 import { loadCatalogue } from "../releases/catalogue";
@@ -62,6 +64,7 @@ export async function observe(view: View, known?: Known): Promise<Observation> {
     looksLike,
     server: describeServer(database, ledger),
     disk: await readDisk(site, address, database),
+    dumpTool: await findDumpTool(database),
     openAttempt: unfinishedAttempt(ledger),
     nextAttempt: damage === null ? nextAttempt(ledger) : await nextAttemptWithoutLedger(site),
     lastOutcome: lastOutcome(ledger),
@@ -92,6 +95,16 @@ function lastOutcome({ lastAttempt }: Ledger): World["lastOutcome"] {
   if (lastAttempt?.status !== "succeeded") return null;
   const { toVersion: release, revision, environmentDigest: digest } = lastAttempt;
   return { release, revision, environmentDigest: digest };
+}
+
+async function findDumpTool({ serverVersionNumber }: DatabaseFacts): Promise<DumpTool> {
+  const serverMajor = Math.floor(serverVersionNumber / 10_000);
+  try {
+    const { dump, version } = await chooseDumpTools({ serverMajor, signal: new AbortController().signal });
+    return { found: `pg_dump ${version} (${dump})` };
+  } catch (error) {
+    return { fault: errorText(error) };
+  }
 }
 
 function describeServer({ role, ...database }: DatabaseFacts, ledger: Ledger): ServerFacts {

@@ -14,6 +14,7 @@ export interface World {
   readonly looksLike: string | null;
   readonly server: ServerFacts;
   readonly disk: DiskFacts;
+  readonly dumpTool: DumpTool;
   readonly openAttempt: OpenAttempt | null;
   /** Number that the next attempt will have. */
   readonly nextAttempt: number;
@@ -62,6 +63,9 @@ export interface DiskFacts {
   readonly backups: { readonly path: string; readonly free: number; readonly lastBackup: number | null } | null;
   readonly data: { readonly path: string; readonly free: number } | null;
 }
+
+/** The pg_dump that a backup would be made with, or why there is none. */
+export type DumpTool = { readonly found: string } | { readonly fault: string };
 
 export interface LastOutcome {
   readonly release: string;

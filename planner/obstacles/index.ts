@@ -3,6 +3,7 @@ import type { Plan } from "../plan";
 import type { Refusal } from "../refusals";
 import type { World } from "../world";
 import { judgeDisk } from "./disk";
+import { judgeDumpTool } from "./dump-tool";
 import { judgeEnvironment } from "./environment";
 import { judgePorts } from "./ports";
 import { judgeRelations } from "./relations";
@@ -15,6 +16,7 @@ export function obstacles(plan: Plan, world: World, catalogue: Catalogue): Refus
     ...judgeRelations(plan, world, catalogue),
     ...judgeEnvironment(plan, world, catalogue),
     ...judgePorts(world),
+    ...judgeDumpTool(plan, world),
     ...judgeDisk(plan, world, catalogue),
   ];
 }

@@ -165,17 +165,20 @@ function outputs(inputs: Properties, plan: Plan, { observation }: Look): Propert
   return { ...inputs, plan, serverVersion, schemaVersion };
 }
 
-/** Sizes of what the pending SQL touches: they move by themselves, so they are told and not kept. */
+/** With what, and on how much, the plan works: both move by themselves, so they are told and not kept. */
 function estimates(plan: Plan, { observation }: Look): string[] {
   const steps = [...plan.revisions.pre, ...plan.revisions.post];
   const touched = new Set(steps.flatMap((step) => step.locks.map((line) => line.split(":")[0] ?? "")));
-  return observation.database.relations
+  const { dumpTool } = observation.world;
+  const tool = plan.backup.required && "found" in dumpTool ? row("tool", dumpTool.found) : [];
+  const touches = observation.database.relations
     .filter((relation) => touched.has(relation.name) || touched.has(`${relation.schema}.${relation.name}`))
     .flatMap(({ name, estimatedRows, bytes }) => {
       const rows =
         estimatedRows === null ? "rows unknown (never analyzed)" : `~${estimatedRows.toLocaleString("en")} rows`;
       return row("touches", `${name}: ${rows}, ~${(bytes / 1e6).toFixed(1)} MB with indexes`);
     });
+  return [...tool, ...touches];
 }
 
 function farewell(state: Properties): string {

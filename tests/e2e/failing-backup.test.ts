@@ -48,6 +48,12 @@ for (const engine of engines)
       assertSays(unwrapped(await scenario.must(["status"])), "release 0.1.0", "failed in Backup");
     }
 
+    async function refused(scenario: Scenario, before: World, says: string | RegExp): Promise<void> {
+      assertSays(unwrapped(await scenario.upFails()), says);
+      assert.deepEqual(await scenario.world(), before);
+      assert.equal((await scenario.attempts()).length, 1);
+    }
+
     async function completes(scenario: Scenario): Promise<void> {
       await scenario.up();
       assert.equal((await scenario.world()).serves, "1.0.0");
@@ -78,19 +84,19 @@ for (const engine of engines)
     );
 
     mounting(
-      "without pg_dump, and with one that is too old: the old release serves again; with one, up completes",
+      "without pg_dump, and with one that is too old: refused before anything is touched; with one, up completes",
       () =>
         inScenario({ engine, settings: upgrade }, async (scenario) => {
           const before = await scenario.world();
           const empty = join(scenario.folder, "no-tools");
           mkdirSync(empty);
           replaceTools(scenario, empty);
-          await failsAndServes(scenario, before, "'pg_dump' was found neither on PATH nor in the usual places");
+          await refused(scenario, before, "backup: 'pg_dump' was found neither on PATH nor in the usual places");
           scenario.installTools({ pg_dump: 'echo "pg_dump (PostgreSQL) 9.6.24"', pg_restore: "exit 1" });
-          await failsAndServes(
+          await refused(
             scenario,
             before,
-            /The server is PostgreSQL \d+, and pg_dump must not be older\. Found: \S+\/tools\/pg_dump 9\.6/,
+            /backup: The server is PostgreSQL \d+, and pg_dump must not be older\. Found: \S+\/tools\/pg_dump 9\.6/,
           );
           scenario.wrap([]);
           await completes(scenario);

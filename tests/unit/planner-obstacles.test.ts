@@ -89,6 +89,12 @@ const obstacles: readonly Obstacle[] = [
     text: /^role 'octollm' may not read audit, .*: GRANT SELECT ON audit TO octollm$/,
   },
   {
+    title: "a machine without a fit pg_dump",
+    world: { dumpTool: { fault: "'pg_dump' was found neither on PATH nor in the usual places" } },
+    path: "backup",
+    text: /^'pg_dump' was found neither on PATH/,
+  },
+  {
     title: "a variable that stands twice and changes",
     world: { environment: DotenvFile.parse("CACHE_TTL=1\nLOG_LEVEL=a\nLOG_LEVEL=b\nCACHE_TTL=2\n") },
     path: ".env: CACHE_TTL",
