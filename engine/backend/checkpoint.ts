@@ -5,8 +5,8 @@ import { openSecrets, type Secrets } from "../config/secrets";
 import { ExitCode, NotImplementedError, OperatorError } from "../errors";
 import { omit } from "../property/omit";
 import { StateCodec } from "../state/codec";
-import { type PendingOperation, providerUrn, type ResourceState } from "../state/resource";
-import { faultOfCheckpoint } from "./checkpoint-shape";
+import type { PendingOperation, ResourceState } from "../state/resource";
+import { faultOf } from "./checkpoint-faults";
 import { rfc3339Nano } from "./clock";
 import { keepAs, listIfThere, readIfThere, writeDurably } from "./files";
 import type { Location } from "./location";
@@ -52,8 +52,8 @@ const refusedResourceKeys: Record<string, string> = {
 };
 
 function refuseUnknownFeatures(checkpoint: Checkpoint): void {
-  const { version, features } = checkpoint;
-  const unknown = (features ?? []).filter((feature) => !knownFeatures.includes(feature));
+  const { version, features = [] } = checkpoint;
+  const unknown = features.filter((feature) => !knownFeatures.includes(feature));
   if (unknown.length > 0)
     throw new NotImplementedError(`the state feature${unknown.length > 1 ? "s" : ""} ${unknown.join(", ")}`);
   if (![0, 3, 4].includes(version)) throw new NotImplementedError(`states of version ${version}`);
@@ -78,26 +78,11 @@ export function parseCheckpoint(file: string, text: string): Checkpoint {
   } catch (error) {
     throw malformed(file, (error as Error).message);
   }
-  const fault = faultOfCheckpoint(parsed);
-  if (fault !== null) throw malformed(file, fault);
+  const fault = faultOf(parsed);
+  if (fault) throw malformed(file, fault);
   const checkpoint = parsed as Checkpoint;
   refuseUnknownFeatures(checkpoint);
-  verifyIntegrity(file, checkpoint.checkpoint?.latest?.resources ?? []);
   return checkpoint;
-}
-
-function verifyIntegrity(file: string, resources: Json[]): void {
-  const seen = new Set<string>();
-  for (const resource of resources) {
-    const urn = resource.urn as string;
-    const provider = typeof resource.provider === "string" ? [providerUrn(resource.provider)] : [];
-    const parent = typeof resource.parent === "string" ? [resource.parent] : [];
-    const missing = [...parent, ...provider, ...((resource.dependencies as string[]) ?? [])].find(
-      (name) => !seen.has(name),
-    );
-    if (missing) throw malformed(file, `${urn} refers to ${missing}, which is not there before it`);
-    seen.add(urn);
-  }
 }
 
 /** Names of the stacks in the state folder. */

@@ -5,7 +5,7 @@ import type { Terminal } from "../display/colours";
 
 /** Streams and surroundings of one call of the engine. */
 export interface EngineIo {
-  stdout: NodeJS.WritableStream & { isTTY?: boolean; columns?: number };
+  stdout: NodeJS.WritableStream & { isTTY?: boolean; columns?: number; rows?: number };
   stderr: NodeJS.WritableStream;
   stdin: NodeJS.ReadableStream & { isTTY?: boolean };
   env: NodeJS.ProcessEnv;
@@ -40,6 +40,8 @@ export function makeContext(io: EngineIo, parsed: Parsed): CommandContext {
       colours: wantsColours(io, parsed.flags.color),
       interactive,
       columns: io.stdout.columns ?? 80,
+      rows: io.stdout.rows ?? 24,
+      live: io.stdout.isTTY === true && io.env.TERM !== "dumb" && parsed.flags["non-interactive"] !== true,
     },
     print: (text) => void io.stdout.write(`${text}\n`),
     warn: (text) => void io.stderr.write(`${text}\n`),

@@ -14,6 +14,7 @@ import { renderJson } from "../display/json-view";
 import { ProgressView } from "../display/progress-view";
 import { Recorder } from "../display/recorder";
 import { hasChanges, renderDuration, renderOutputs, renderSummary } from "../display/summary";
+import { TreeView } from "../display/tree-view";
 import { ExitCode, NotImplementedError, OperatorError } from "../errors";
 import { Interrupts, runDeployment, type RunOptions, type RunResult, type Session } from "../operation";
 import { omit } from "../property/omit";
@@ -122,7 +123,8 @@ async function runShown(
   const quiet = context.flags.json === true;
   const asDiff = context.flags.diff === true;
   const paint = painter(context.terminal.colours);
-  const view = new ProgressView(context.terminal, preview);
+  const draws = context.terminal.live && !quiet && !(asDiff && preview);
+  const view = draws ? new TreeView(context.terminal, preview) : new ProgressView(context.terminal, preview);
   if (!quiet) {
     context.print(paint("headline", `${titles[operation][preview ? 0 : 1]} (${session.stack}):`));
   }
@@ -131,7 +133,8 @@ async function runShown(
     if (!quiet && !(asDiff && preview)) view.show(event);
   };
   const refresh = operation === "refresh" || wantsRefresh(context);
-  const result = await runDeployment(session, { preview, kind: operation, refresh, emit, interrupts });
+  const running = runDeployment(session, { preview, kind: operation, refresh, emit, interrupts });
+  const result = await running.finally(() => view.close());
   if (!quiet) showEnd(context, session, recorder, result, preview);
   return { ...result, recorder };
 }

@@ -10,7 +10,7 @@ export function condemnedSteps(left: readonly ResourceState[], registered: Reado
     if (old.external) return [{ op: "discard", old }];
     return [{ op: old.pendingReplacement ? "remove-pending-replace" : "delete", old }];
   });
-  const going = new Set(steps.filter(({ op }) => op === "delete").map(({ old }) => old?.urn));
+  const going = new Set(steps.map(({ old }) => old?.urn));
   return steps.map((step) => {
     const old = step.old as ResourceState;
     const skipProvider = Boolean(old.retainOnDelete) || Boolean(old.external) || going.has(old.deletedWith);

@@ -2,7 +2,7 @@ import type { ResourceProvider } from "../plugins/provider";
 import { type PropertyMap, unknownValue } from "../property/value";
 import { providerUrn, referencesOf, type ResourceState } from "../state/resource";
 import { parseUrn } from "../state/urn";
-import { applyReplaceOnChanges, diffResource } from "./diff";
+import { applyReplaceOnChanges, diffResource, isReplacement } from "./diff";
 
 type ProviderOf = (state: ResourceState) => Promise<ResourceProvider | undefined>;
 
@@ -37,7 +37,7 @@ async function mustBeReplaced(
     oldInputs: state.inputs ?? {},
     oldOutputs: state.outputs ?? {},
   });
-  return applyReplaceOnChanges(diff, state.replaceOnChanges ?? [], false).replaceKeys.length > 0;
+  return isReplacement(applyReplaceOnChanges(diff, state.replaceOnChanges ?? [], false));
 }
 
 /**

@@ -4,7 +4,7 @@ import type { PropertyMap } from "../property/value";
 import type { PendingOperation, ResourceState } from "../state/resource";
 import { isProviderType, packageOf, parseUrn, providerType, stackType } from "../state/urn";
 import { condemnedSteps, deleteWaves, implied, isProtected, neededBy, withProviders } from "./deletes";
-import type { EventSink } from "./events";
+import type { EventSink, Severity } from "./events";
 import { type Goal, plainGoal } from "./goal";
 import { type ProviderLoader, ProviderRegistry } from "./provider-registry";
 import { refreshStates } from "./refresh";
@@ -72,7 +72,14 @@ export class Deployment {
     const { stack, project, preview, targets, replaceTargets } = this.#options;
     const states = (): ResourceState[] => this.#states();
     const { registry } = this;
-    return new StepGenerator({ stack, project, preview, targets, replaceTargets, all: this.#base, registry, states });
+    return new StepGenerator({
+      ...{ stack, project, preview, targets, replaceTargets, all: this.#base, registry, states },
+      say: (urn, severity, message) => this.#say(urn, severity, message),
+    });
+  }
+
+  #say(urn: string, severity: Severity, message: string): void {
+    this.#options.emit({ kind: "diagnostic", diagnostic: { urn, severity, message, ephemeral: false } });
   }
 
   #states(): ResourceState[] {
@@ -117,7 +124,7 @@ export class Deployment {
   fail(urn: string, message: string): void {
     this.#failed = true;
     this.stop();
-    this.#options.emit({ kind: "diagnostic", diagnostic: { urn, severity: "error", message, ephemeral: false } });
+    this.#say(urn, "error", message);
   }
 
   /** The program has said itself what went wrong. */
@@ -250,22 +257,21 @@ export class Deployment {
     if (this.#stopped || !this.#hasAllTargets(this.#generator.registered)) return;
     const { targets } = this.#options;
     const condemned = condemnedSteps(this.#leftOver(), this.#generator.registered);
-    const all = implied(condemned, targets, this.#base);
-    for (const { old } of condemned) if (old && !all.some((step) => step.old === old)) this.#keep(old);
+    const chosen = implied(condemned, targets, this.#base);
+    for (const { old } of condemned) if (old && !chosen.some((step) => step.old === old)) this.#keep(old);
+    const all = await withProviders(chosen, (state) => this.#generator.providerOf(state));
     const others = all.filter(({ old }) => targets.size > 0 && !targets.has(old?.urn ?? ""));
     for (const { old } of others) this.#reportUntargeted(old?.urn ?? "");
     if (others.length > 0) return;
     const kept = all.filter(isProtected).map(({ old }) => old as ResourceState);
-    for (const { urn } of kept) this.#reportProtected(urn);
+    for (const step of all.filter(isProtected)) this.#refuseDelete(step);
     const needed = neededBy(kept, all);
     const failed: ResourceState[] = [...kept];
     const steps = all.filter((step) => !isProtected(step) && !needed.has(step.old?.urn ?? ""));
     for (const wave of deleteWaves(steps)) {
       const blocked = neededBy(failed, all);
       const open = wave.filter(({ old }) => !blocked.has(old?.urn ?? ""));
-      const results = await Promise.all(
-        (await withProviders(open, (state) => this.#generator.providerOf(state))).map((step) => this.#deleteOne(step)),
-      );
+      const results = await Promise.all(open.map((step) => this.#deleteOne(step)));
       failed.push(...results.filter((state) => state !== undefined));
     }
   }
@@ -313,15 +319,18 @@ export class Deployment {
 
   #reportWithoutStopping(urn: string, message: string): void {
     this.#failed = true;
-    this.#options.emit({ kind: "diagnostic", diagnostic: { urn, severity: "error", message, ephemeral: false } });
+    this.#say(urn, "error", message);
   }
 
-  #reportProtected(urn: string): void {
+  #refuseDelete(step: Step): void {
+    const shown = metadataOf(step);
+    this.#options.emit({ kind: "step-started", step: shown });
     this.#reportWithoutStopping(
-      urn,
-      `resource "${urn}" cannot be deleted\nbecause it is protected. To unprotect the resource, set \`protect\` to false in the ` +
-        "program and run `up`, or run `pulumi state unprotect`",
+      shown.urn,
+      `resource "${shown.urn}" cannot be deleted\nbecause it is protected. To unprotect the resource, set \`protect\` to false in ` +
+        "the program and run `up`, or run `state unprotect` with this URN",
     );
+    this.#options.emit({ kind: "step-failed", step: shown, seconds: 0 });
   }
 
   /** The last write, for what could wait until now. */

@@ -2,7 +2,17 @@ import { randomUUID } from "node:crypto";
 
 import * as provider from "../plugins/provider";
 import { omit } from "../property/omit";
-import { containsUnknowns, equal, type PropertyMap, unknownValue } from "../property/value";
+import {
+  containsUnknowns,
+  equal,
+  isPlainObject,
+  isSecret,
+  makeSecret,
+  type PropertyMap,
+  type PropertyValue,
+  unknownValue,
+  unwrapSecrets,
+} from "../property/value";
 import { providerUrn, type ResourceState } from "../state/resource";
 import { packageOf, parseUrn } from "../state/urn";
 
@@ -19,6 +29,29 @@ export function withoutInternal(inputs: PropertyMap): PropertyMap {
 
 function versionOf(inputs: PropertyMap): string | undefined {
   return typeof inputs[versionKey] === "string" ? inputs[versionKey] : undefined;
+}
+
+const plainSettings = (inputs: PropertyMap): PropertyMap => unwrapSecrets(withoutInternal(inputs)) as PropertyMap;
+
+/** Asks a plugin what a change of its own settings means. */
+export function askForConfigDiff(
+  asked: provider.ResourceProvider,
+  request: provider.DiffRequest,
+): Promise<provider.DiffResult> {
+  return asked.diffConfig({
+    ...request,
+    id: "",
+    oldInputs: plainSettings(request.oldInputs),
+    oldOutputs: plainSettings(request.oldOutputs),
+    news: plainSettings(request.news),
+  });
+}
+
+/** A value with secret marks where another one has them. */
+function secretLike(value: PropertyValue, marked: PropertyValue | undefined): PropertyValue {
+  if (isSecret(marked)) return makeSecret(value);
+  if (!isPlainObject(value) || !isPlainObject(marked)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, secretLike(item, marked[key])]));
 }
 
 /**
@@ -96,9 +129,11 @@ export class ProviderRegistry implements provider.ResourceProvider {
 
   async check(request: provider.CheckRequest): Promise<provider.CheckResult> {
     const started = await this.#start(request.type, request.news);
-    const olds = withoutInternal(request.olds);
-    const result = await started.checkConfig({ ...request, olds, news: withoutInternal(request.news) });
-    if (result.failures.length > 0) return result;
+    // Plugins are asked about their own settings in plain text; what was secret is marked again in what they answer.
+    const asked = { ...request, olds: plainSettings(request.olds), news: plainSettings(request.news) };
+    const { inputs, failures } = await started.checkConfig(asked);
+    if (failures.length > 0) return { inputs, failures };
+    const result = { inputs: secretLike(inputs, request.news) as PropertyMap };
     this.#unconfigured.set(request.urn, started);
     const kept: PropertyMap = {};
     for (const key of [versionKey, internalKey]) if (request.news[key] !== undefined) kept[key] = request.news[key];
@@ -108,9 +143,7 @@ export class ProviderRegistry implements provider.ResourceProvider {
   async diff(request: provider.DiffRequest): Promise<provider.DiffResult> {
     const news = withoutInternal(request.news);
     const asked = this.#unconfigured.get(request.urn);
-    const diff = asked
-      ? await asked.diffConfig({ ...request, oldInputs: withoutInternal(request.oldInputs), news })
-      : provider.unknownDiff;
+    const diff = asked ? await askForConfigDiff(asked, request) : provider.unknownDiff;
     if (diff.changes !== "unknown") return diff;
     return { ...diff, changes: equal(request.oldOutputs, news) ? "none" : "some" };
   }
@@ -156,6 +189,10 @@ export class ProviderRegistry implements provider.ResourceProvider {
   }
 }
 
+const unknownSettings =
+  "The provider for this resource has inputs that are not known during preview.\n" +
+  "This preview may not correctly represent the changes that will be applied during an update.";
+
 /** Stands for a provider whose settings are not known yet, in a preview: it is not asked anything. */
 class UnconfiguredProvider implements provider.ResourceProvider {
   readonly supportsPreview = true;
@@ -164,7 +201,7 @@ class UnconfiguredProvider implements provider.ResourceProvider {
   configure = (): Promise<void> => Promise.resolve();
   check = ({ news }: provider.CheckRequest): Promise<provider.CheckResult> =>
     Promise.resolve({ inputs: news, failures: [] });
-  diff = (): Promise<provider.DiffResult> => Promise.resolve({ ...provider.noDiff, changes: "some" });
+  diff = (): Promise<provider.DiffResult> => Promise.resolve({ ...provider.someDiff, unavailable: unknownSettings });
   create = (): Promise<provider.CreateResult> => Promise.resolve({ id: "", outputs: {} });
   update = (): Promise<PropertyMap> => Promise.resolve({});
   read = ({ id, inputs, outputs }: provider.ReadRequest): Promise<provider.ReadResult> =>

@@ -39,6 +39,9 @@ const isAsked = (state: ResourceState): boolean =>
  * @returns the states that the providers answered with, repaired where a resource has gone
  */
 export async function refreshStates(context: RefreshContext): Promise<ResourceState[]> {
+  for (const state of context.states) {
+    if (context.isTarget(state.urn) && isAsked(state)) await context.providerOf(state).catch(() => undefined);
+  }
   const found = context.states.map((state) =>
     context.isTarget(state.urn) ? refreshOne(context, state) : Promise.resolve(state),
   );

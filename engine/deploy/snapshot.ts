@@ -4,6 +4,8 @@ import type { PendingOperation, ResourceState } from "../state/resource";
 export type StateWriter = (resources: ResourceState[], pending: PendingOperation[]) => Promise<void>;
 
 interface BaseEntry {
+  /** What it was at the start: by this it is known to whoever changes it. */
+  readonly origin: ResourceState;
   state: ResourceState;
   done: boolean;
 }
@@ -24,7 +26,7 @@ export class Snapshot {
 
   /** Without a writer (in a preview) nothing is written. */
   constructor(base: readonly ResourceState[], pending: readonly PendingOperation[], write: StateWriter | undefined) {
-    this.#base = base.map((state) => ({ state, done: false }));
+    this.#base = base.map((state) => ({ origin: state, state, done: false }));
     // Whether an interrupted creation left something behind only its operator can tell; the others are decided anew.
     this.#carried = pending.filter(({ type }) => type === "creating");
     this.#write = write;
@@ -32,7 +34,7 @@ export class Snapshot {
 
   /** Other old states than those of the start (a refresh found them); written with the next write, or at the end. */
   rebase(base: readonly ResourceState[]): void {
-    this.#base = base.map((state) => ({ state, done: false }));
+    this.#base = base.map((state) => ({ origin: state, state, done: false }));
     this.#dirty = true;
   }
 
@@ -72,16 +74,20 @@ export class Snapshot {
 
   /** An old resource stays, in another state. */
   replaceOld(old: ResourceState, state: ResourceState): void {
-    const entry = this.#base.find((candidate) => candidate.state === old);
+    const entry = this.#find(old);
     if (entry) entry.state = state;
     this.#dirty = true;
   }
 
   /** An old resource is gone from the state. */
   remove(old: ResourceState): void {
-    const entry = this.#base.find((candidate) => candidate.state === old);
+    const entry = this.#find(old);
     if (entry) entry.done = true;
     this.#dirty = true;
+  }
+
+  #find(old: ResourceState): BaseEntry | undefined {
+    return this.#base.find(({ origin, state }) => origin === old || state === old);
   }
 
   /** The change can wait for the next write, or for the end. */

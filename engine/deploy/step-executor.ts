@@ -51,7 +51,9 @@ export class StepExecutor {
       let state: ResourceState | undefined;
       for (const step of steps) {
         if (this.#context.isCancelled()) throw new CancelledError();
-        state = (await this.#runOne(step)) ?? state;
+        // A mark that follows its creation shows what was created.
+        const shown = step.op === "replace" && state ? { ...step, new: state } : step;
+        state = (await this.#runOne(shown)) ?? state;
       }
       return state;
     });
@@ -205,7 +207,9 @@ export class StepExecutor {
     const provider = step.provider;
     const made = await partially(async () => ({ id: request.id, outputs: await provider.update(request) }));
     refuseUnknowns(draft.urn, made.outputs, preview);
-    const updated = { ...base, ...defined({ inputs: made.inputs }), id: made.id, outputs: made.outputs };
+    // After a half-made update the old inputs stay, so that the next run sees what is still to be done.
+    const inputs = made.reasons ? (made.inputs ?? old.inputs ?? {}) : news;
+    const updated = { ...base, inputs, id: made.id, outputs: made.outputs };
     return secretised({ ...updated, ...defined({ initErrors: made.reasons }) });
   }
 

@@ -1,16 +1,17 @@
 import { randomBytes } from "node:crypto";
 
 import { NotImplementedError, OperatorError } from "../errors";
-import { type DiffResult, noDiff, type ResourceProvider } from "../plugins/provider";
+import { type DiffResult, noDiff, type ResourceProvider, someDiff } from "../plugins/provider";
+import { withIgnored } from "../property/ignore-changes";
 import { omit } from "../property/omit";
-import { withIgnored } from "../property/path";
 import { containsUnknowns, equal, isUnknown, type PropertyMap, unwrapSecrets } from "../property/value";
 import { providerUrn, referencesOf, type ResourceState } from "../state/resource";
 import { isProviderType, makeUrn, parseUrn, stackType } from "../state/urn";
 import { dependentReplacements } from "./dependent-replacements";
-import { applyReplaceOnChanges, compareInputs, diffResource } from "./diff";
+import { applyReplaceOnChanges, compareInputs, diffResource, isReplacement } from "./diff";
+import type { Severity } from "./events";
 import type { Goal } from "./goal";
-import { type ProviderRegistry, withoutInternal } from "./provider-registry";
+import { askForConfigDiff, type ProviderRegistry, withoutInternal } from "./provider-registry";
 import type { Step } from "./step";
 
 /** A resource's inputs were refused by its provider. */
@@ -36,6 +37,8 @@ export interface OldStates {
   /** The only resources that may change, and those that are to be replaced whatever they say; empty: no such wish. */
   targets: ReadonlySet<string>;
   replaceTargets: ReadonlySet<string>;
+  /** A message about a resource. */
+  say(urn: string, severity: Severity, message: string): void;
   /** Every state a provider reference may point to, the newest first. */
   states(): Iterable<ResourceState>;
 }
@@ -72,6 +75,12 @@ export class StepGenerator {
 
   /** The steps for one registration, in the order in which they are to be run. */
   async generate(goal: Goal): Promise<Step[]> {
+    const steps = await this.#decide(goal);
+    for (const step of steps) if (step.new && !step.skippedCreate) this.#refuseSkipped(step.new);
+    return steps;
+  }
+
+  async #decide(goal: Goal): Promise<Step[]> {
     const urn = this.urnOf(goal);
     if (this.registered.has(urn))
       throw new OperatorError(`Duplicate resource URN '${urn}'; try giving it a unique name`);
@@ -84,20 +93,27 @@ export class StepGenerator {
     // What is made anew is checked without its past.
     const anew = !old || this.#deleted.has(urn) || old.external === true || this.#isToBeReplaced(old);
     const oldInputs = anew ? {} : (old.inputs ?? {});
-    const inputs = goal.custom && !anew ? withIgnored(goal.inputs, oldInputs, goal.ignoreChanges) : goal.inputs;
-    const draft = draftState(urn, goal, inputs);
-    this.#refuseSkipped(draft);
+    const draft = draftState(urn, goal, anew ? goal.inputs : this.#withIgnored(urn, goal, oldInputs));
     const provider = await this.providerOf(draft);
     const checked = provider ? await this.#check(draft, oldInputs, provider) : draft;
     const step = { new: checked, ...(provider ? { provider } : {}), ignoreChanges: goal.ignoreChanges };
     if (!old) return [{ op: "create", ...step }];
     if (this.#deleted.has(urn)) return replacement({ ...step, old });
     if (old.external) return createFirst({ ...step, old });
-    const diff = await this.#diff(goal, old, checked, provider);
+    const triggers = triggered(old.replacementTrigger, goal.replacementTrigger);
+    const diff = triggers ? someDiff : await this.#diff(goal, old, checked, provider);
     const changed = { ...step, old, diffs: diff.changedKeys, keys: diff.replaceKeys, detailedDiff: diff.detailedDiff };
-    if (diff.replaceKeys.length > 0 || old.pendingReplacement) return this.#replace(goal, diff, changed, provider);
+    if (triggers || isReplacement(diff) || old.pendingReplacement) return this.#replace(goal, diff, changed, provider);
     if (diff.changes === "some" || old.initErrors?.length) return [{ op: "update", ...changed }];
     return [{ op: "same", ...step, old }];
+  }
+
+  #withIgnored(urn: string, goal: Goal, oldInputs: PropertyMap): PropertyMap {
+    if (!goal.custom) return goal.inputs;
+    const { inputs, impossible } = withIgnored(goal.inputs, oldInputs, goal.ignoreChanges);
+    const what = "cannot ignore changes in added or removed elements of the path";
+    if (impossible.length > 0) this.#context.say(urn, "info", `${what}: "${impossible.join(", ")}"`);
+    return inputs;
   }
 
   #isTarget(urn: string, type: string): boolean {
@@ -171,9 +187,8 @@ export class StepGenerator {
   ): Promise<DiffResult> {
     const news = checked.inputs ?? {};
     const olds = old.inputs ?? {};
-    const replace = (key: string): DiffResult => ({ ...noDiff, changes: "some", replaceKeys: [key] });
+    const replace = (key: string): DiffResult => ({ ...someDiff, replaceKeys: [key] });
     if (this.#isToBeReplaced(old)) return replace("id");
-    if (triggered(old.replacementTrigger, goal.replacementTrigger)) return replace("replacementTrigger");
     if (checked.deletedWith && this.#replaced.has(checked.deletedWith)) return replace("deletedWith");
     if (!provider) return compareInputs(olds, news);
     if (await this.#providerWasReplaced(old, checked)) return replace("provider");
@@ -183,6 +198,7 @@ export class StepGenerator {
       oldInputs: olds,
       oldOutputs: old.outputs ?? {},
     });
+    if (diff.unavailable) this.#context.say(urn, "warning", diff.unavailable);
     return applyReplaceOnChanges(diff, goal.replaceOnChanges, Boolean(old.initErrors?.length));
   }
 
@@ -202,18 +218,10 @@ export class StepGenerator {
     const oldInputs = withoutInternal(before.state?.inputs ?? {});
     const news = withoutInternal(after.state?.inputs ?? {});
     if (containsUnknowns(news)) return false;
-    const diff = await provider
-      .diffConfig({
-        urn: after.urn,
-        type,
-        name,
-        id: "",
-        oldInputs,
-        oldOutputs: before.state?.outputs ?? {},
-        news,
-        ignoreChanges: [],
-      })
-      .catch(() => noDiff);
+    const diff = await askForConfigDiff(provider, {
+      ...{ urn: after.urn, type, name, id: "", oldInputs, news, ignoreChanges: [] },
+      oldOutputs: before.state?.outputs ?? {},
+    }).catch(() => noDiff);
     return diff.replaceKeys.length > 0;
   }
 
@@ -229,12 +237,11 @@ export class StepGenerator {
     // Checked again as if it were new, so that a name that the provider makes up is a fresh one.
     const fresh =
       provider && !this.#isToBeReplaced(old)
-        ? await this.#check({ ...(changed.new as ResourceState), inputs: changed.new?.inputs ?? {} }, {}, provider)
+        ? await this.#check({ ...(changed.new as ResourceState), inputs: goal.inputs }, {}, provider)
         : changed.new;
     const step = { ...changed, new: fresh };
-    if (old.pendingReplacement) return replacement(step);
     const deleteFirst = goal.deleteBeforeReplace ?? diff.deleteBeforeReplace;
-    if (!deleteFirst) return createFirst(step);
+    if (!deleteFirst) return old.pendingReplacement ? replacement(step) : createFirst(step);
     return [...(await this.#deletesBefore(old)), ...replacement(step)];
   }
 
@@ -257,7 +264,8 @@ export class StepGenerator {
       if (state !== root) this.#refuseProtected(state, undefined);
       this.#deleted.add(state.urn);
       this.#replaced.add(state.urn);
-      if (state.pendingReplacement) continue;
+      // An earlier run has deleted it, and could not make it anew.
+      if (state === root && root.pendingReplacement) continue;
       const provider = await this.providerOf(state);
       const skipProvider =
         Boolean(state.retainOnDelete) || Boolean(state.deletedWith && condemned.has(state.deletedWith));
@@ -294,31 +302,24 @@ function triggered(old: ResourceState["replacementTrigger"], trigger: Goal["repl
   return containsUnknowns(trigger) || !equal(unwrapSecrets(old), unwrapSecrets(trigger));
 }
 
-/** The state that a goal asks for, before anyone has been asked. Options that mean nothing to components are left out. */
+/** The state that a goal asks for, before anyone has been asked. */
 function draftState(urn: string, goal: Goal, inputs: PropertyMap): ResourceState {
-  const shared: ResourceState = {
-    urn,
-    custom: goal.custom,
-    type: goal.type,
-    inputs,
-    parent: goal.parent,
+  const { sourcePosition, stackTrace, replacementTrigger } = goal;
+  return {
+    ...{ urn, custom: goal.custom, type: goal.type, inputs, parent: goal.parent },
     protect: goal.protect ?? false,
     dependencies: goal.dependencies,
+    provider: goal.custom && !isProviderType(goal.type) ? goal.provider : "",
     propertyDependencies: goal.propertyDependencies,
-    ...(goal.sourcePosition === undefined ? {} : { sourcePosition: goal.sourcePosition }),
-    ...(goal.stackTrace === undefined ? {} : { stackTrace: goal.stackTrace }),
-    hideDiff: goal.hideDiffs,
-  };
-  if (!goal.custom) return shared;
-  return {
-    ...shared,
-    provider: isProviderType(goal.type) ? "" : goal.provider,
     additionalSecretOutputs: goal.additionalSecretOutputs,
     customTimeouts: goal.customTimeouts,
     retainOnDelete: goal.retainOnDelete ?? false,
     deletedWith: goal.deletedWith,
+    ...(sourcePosition === undefined ? {} : { sourcePosition }),
+    ...(stackTrace === undefined ? {} : { stackTrace }),
     ignoreChanges: goal.ignoreChanges,
+    hideDiff: goal.hideDiffs,
     replaceOnChanges: goal.replaceOnChanges,
-    ...(goal.replacementTrigger === undefined ? {} : { replacementTrigger: goal.replacementTrigger }),
+    ...(replacementTrigger === undefined ? {} : { replacementTrigger }),
   };
 }

@@ -8,6 +8,9 @@ export interface Terminal {
   colours: boolean;
   interactive: boolean;
   columns: number;
+  rows: number;
+  /** What was written can be drawn over. */
+  live: boolean;
 }
 
 /** The marks of the operations, two characters wide. */

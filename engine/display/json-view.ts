@@ -10,6 +10,12 @@ function stateJson(state: ResourceState | undefined): unknown {
   return state && codec.encodeJson(state, "masked");
 }
 
+/** Steps that are not a resource's own story are left out, as by the Pulumi CLI. */
+function isShown({ op, type, logical, refreshed, old, new: next }: StepMetadata): boolean {
+  if (op === "same") return type === stackType || (old?.protect ?? false) !== (next?.protect ?? false);
+  return logical || op === "refresh" || refreshed === true;
+}
+
 function stepJson(shown: StepMetadata): Record<string, unknown> {
   // What a refresh found stands in the steps that follow it.
   const { op, urn, type, old, logical } = shown;
@@ -23,7 +29,7 @@ function stepJson(shown: StepMetadata): Record<string, unknown> {
   const entries: [string, unknown][] = [
     ["op", step.op],
     ["urn", step.urn],
-    ["provider", provider],
+    ["provider", provider || undefined],
     ["oldState", stateJson(step.old)],
     ["newState", stateJson(step.new)],
     ["diffReasons", step.diffs?.length ? step.diffs : undefined],
@@ -35,7 +41,7 @@ function stepJson(shown: StepMetadata): Record<string, unknown> {
 
 /** `preview --json`: the Pulumi CLI's shape, on which other tools rely. */
 export function renderJson(recorder: Recorder, config: Record<string, string>, seconds: number): string {
-  const steps = recorder.steps.filter((step) => step.op !== "same" || step.type === stackType);
+  const steps = recorder.started.filter(isShown);
   const digest = {
     ...(Object.keys(config).length > 0 ? { config } : {}),
     steps: steps.map(stepJson),
@@ -45,7 +51,9 @@ export function renderJson(recorder: Recorder, config: Record<string, string>, s
       severity,
     })),
     duration: Math.round(seconds * 1e9),
-    changeSummary: recorder.changes,
+    changeSummary: Object.fromEntries(
+      Object.entries(recorder.changes).sort(([left], [right]) => (left < right ? -1 : 1)),
+    ),
   };
   return `${JSON.stringify(digest, null, 4)}\n`;
 }

@@ -42,6 +42,11 @@ export class ProgressView {
     else this.#line(step, pastTense(step.op), event.seconds);
   }
 
+  /** Lines stay where they are. */
+  close(): void {
+    this.#last.clear();
+  }
+
   #line(step: StepMetadata, status: string, seconds?: number): void {
     const { name } = parseUrn(step.urn);
     const time = seconds === undefined || this.#preview ? "" : ` (${seconds.toFixed(2)}s)`;

@@ -1,4 +1,5 @@
 import type { ChangeSummary, Diagnostic, EngineEvent, StepMetadata } from "../deploy/events";
+import { diffObjects } from "../property/diff";
 import type { PropertyMap } from "../property/value";
 import { isProviderType, parseUrn, stackType } from "../state/urn";
 
@@ -7,8 +8,15 @@ export function isDefaultProvider(step: StepMetadata): boolean {
   return isProviderType(step.type) && /^default(_|$)/.test(parseUrn(step.urn).name);
 }
 
+/** Reading counts only when it found something else than before. */
+function isCounted({ op, old, new: next }: StepMetadata): boolean {
+  return op !== "read" || (old !== undefined && diffObjects(old.outputs ?? {}, next?.outputs ?? {}) !== undefined);
+}
+
 /** Collects what happened, for summaries and for views that come afterwards. */
 export class Recorder {
+  /** Steps as they began, and as they ended. */
+  readonly started: StepMetadata[] = [];
   readonly steps: StepMetadata[] = [];
   readonly diagnostics: Diagnostic[] = [];
   readonly changes: ChangeSummary = {};
@@ -23,12 +31,16 @@ export class Recorder {
     }
     if (isDefaultProvider(event.step)) return;
     if (event.kind === "outputs") this.outputs.set(event.step.urn, event.step);
-    if (event.kind === "step-started") this.steps.push(event.step);
+    if (event.kind === "step-started") {
+      this.started.push(event.step);
+      this.steps.push(event.step);
+    }
     if (event.kind !== "step-done") return;
     const { op, urn } = event.step;
     const index = this.steps.findLastIndex((step) => step.urn === urn && (step.op === op || step.op === "refresh"));
     this.steps[index] = event.step;
-    if (event.step.logical) this.changes[event.step.op] = (this.changes[event.step.op] ?? 0) + 1;
+    if (event.step.logical && isCounted(event.step))
+      this.changes[event.step.op] = (this.changes[event.step.op] ?? 0) + 1;
   }
 
   /** The stack's own outputs: new and, when there was one, old. */

@@ -38,6 +38,8 @@ export interface DiffResult {
   changedKeys: string[];
   deleteBeforeReplace: boolean;
   detailedDiff?: Record<string, PropertyDiff>;
+  /** Why the provider could not be asked. */
+  unavailable?: string;
 }
 
 export interface CreateRequest extends ResourceIdentity {
@@ -115,4 +117,5 @@ export interface ResourceProvider {
 }
 
 export const noDiff: DiffResult = { changes: "none", replaceKeys: [], changedKeys: [], deleteBeforeReplace: false };
+export const someDiff: DiffResult = { ...noDiff, changes: "some" };
 export const unknownDiff: DiffResult = { ...noDiff, changes: "unknown" };

@@ -1,4 +1,4 @@
-import { isPlainObject, isSecret, type PropertyMap, type PropertyValue } from "./value";
+import { isPlainObject, isSecret, type PropertyValue } from "./value";
 
 /** One step of a property path: a key, an index, or `*`. */
 export type PathElement = string | number;
@@ -15,6 +15,15 @@ export function parsePath(text: string): PathElement[] | undefined {
     else path.push(match[3] ?? "*");
   }
   return end === text.length && path.length > 0 ? path : undefined;
+}
+
+/** A property path as text that `parsePath` reads. */
+export function formatPath(path: readonly PathElement[]): string {
+  return path.reduce<string>((text, element) => {
+    if (typeof element === "number") return `${text}[${element}]`;
+    if (/^[A-Za-z_$][\w$]*$/.test(element)) return text === "" ? element : `${text}.${element}`;
+    return `${text}["${element.replace(/["\\]/g, "\\$&")}"]`;
+  }, "");
 }
 
 /** Whether `outer` names `inner` or something around it; `*` stands for any one element. */
@@ -34,50 +43,4 @@ function child(value: PropertyValue | undefined, element: PathElement): Property
 /** The value at a path without `*`. */
 export function valueAt(value: PropertyValue | undefined, path: PathElement[]): PropertyValue | undefined {
   return path.reduce<PropertyValue | undefined>(child, value);
-}
-
-function keysOf(value: PropertyValue | undefined): PathElement[] {
-  if (isSecret(value)) return keysOf(value.value);
-  if (Array.isArray(value)) return value.map((_, index) => index);
-  return isPlainObject(value) ? Object.keys(value) : [];
-}
-
-/** The new value with whatever stands at `path` reset to the old value; both sides' members are walked for `*`. */
-function reset(
-  news: PropertyValue | undefined,
-  olds: PropertyValue | undefined,
-  path: PathElement[],
-): PropertyValue | undefined {
-  const [element, ...rest] = path;
-  if (element === undefined) return olds;
-  if (isSecret(news)) {
-    const inner = reset(news.value, olds, path);
-    return inner === undefined ? undefined : { ...news, value: inner };
-  }
-  if (element === "*") {
-    const keys = [...new Set([...keysOf(news), ...keysOf(olds)])];
-    return keys.reduce<PropertyValue | undefined>((value, key) => reset(value, olds, [key, ...rest]), news);
-  }
-  const value = reset(child(news, element), child(olds, element), rest);
-  if (Array.isArray(news) && typeof element === "number") {
-    // An array is only reset in the elements that both sides have, or its length would change.
-    return value === undefined || element >= news.length
-      ? news
-      : news.map((item, index) => (index === element ? value : item));
-  }
-  if (!isPlainObject(news)) return news;
-  const copy = { ...news };
-  if (value === undefined) delete copy[String(element)];
-  else copy[String(element)] = value;
-  return copy;
-}
-
-/** `ignoreChanges`: the new inputs with each of the paths as it was in the old inputs. */
-export function withIgnored(news: PropertyMap, olds: PropertyMap, paths: string[]): PropertyMap {
-  let result: PropertyValue | undefined = news;
-  for (const path of paths) {
-    const parsed = parsePath(path);
-    if (parsed) result = reset(result, olds, parsed);
-  }
-  return isPlainObject(result) ? result : news;
 }

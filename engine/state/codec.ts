@@ -129,7 +129,7 @@ export class StateCodec {
   #decodeValue(value: PropertyValue, where: string): PropertyValue {
     if (Array.isArray(value)) return value.map((item, index) => this.#decodeValue(item, `${where}[${index}]`));
     if (!isObject(value)) return value;
-    if (value[signatureKey] === floatSignature) return Buffer.from(value.value as string, "hex").readDoubleBE();
+    if (value[signatureKey] === floatSignature) return decodeFloat(value.value, where);
     if (isSecret(value)) return makeSecret(this.#decodeSecret(value, where));
     const decoded: PropertyMap = {};
     for (const key of Object.keys(value))
@@ -138,7 +138,7 @@ export class StateCodec {
   }
 
   #decodeSecret(value: PropertyMap, where: string): PropertyValue {
-    if (typeof value.plaintext === "string") return JSON.parse(value.plaintext) as PropertyValue;
+    if (typeof value.plaintext === "string") return parseSecret(value.plaintext, where);
     const ciphertext = value.ciphertext;
     if (typeof ciphertext !== "string") throw new OperatorError(`the state's secret at ${where} has no ciphertext`);
     if (!this.#secrets) throw new OperatorError("the state has secrets, but names no secrets provider");
@@ -149,8 +149,22 @@ export class StateCodec {
       throw new OperatorError(`the state's secret at ${where} cannot be decrypted with this stack's passphrase`);
     }
     this.#ciphertexts.set(`${where}\0${plaintext}`, ciphertext);
-    return JSON.parse(plaintext) as PropertyValue;
+    return parseSecret(plaintext, where);
   }
+}
+
+function parseSecret(plaintext: string, where: string): PropertyValue {
+  try {
+    return JSON.parse(plaintext) as PropertyValue;
+  } catch {
+    throw new OperatorError(`the state's secret at ${where} is not the JSON of a value`);
+  }
+}
+
+function decodeFloat(value: PropertyValue | undefined, where: string): number {
+  if (typeof value !== "string" || !/^[0-9a-f]{16}$/.test(value))
+    throw new OperatorError(`the state's number at ${where} cannot be one`);
+  return Buffer.from(value, "hex").readDoubleBE();
 }
 
 function isAbsent(value: unknown): boolean {

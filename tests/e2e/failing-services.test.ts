@@ -94,6 +94,26 @@ for (const engine of engines)
       }),
     );
 
+    story("the command that starts the new one fails outright: the old one serves again, then up completes", () =>
+      inScenario({ engine, settings: upgrade }, async (scenario) => {
+        const before = await scenario.world();
+        const real = `exec '${process.execPath}' "$@"`;
+        scenario.installTools({
+          node: `case "$*" in *'service start'*) echo 'no cellar' >&2; exit 9;; *) ${real};; esac`,
+        });
+        assertSays(
+          unwrapped(await scenario.upFails()),
+          "no cellar",
+          "The run ended before its last phase. It was undone: OctoLLM 0.1.0 serves again.",
+        );
+        assert.deepEqual(await scenario.world(), before);
+        assertSays(unwrapped(await scenario.must(["status"])), "failed in Environment");
+        scenario.installTools({ node: real });
+        await scenario.up();
+        assert.equal((await scenario.world()).serves, "1.0.0");
+      }),
+    );
+
     story("killed after up, status says so, and up starts it again and does nothing else", () =>
       inScenario({ engine }, async (scenario) => {
         const before = await scenario.world();

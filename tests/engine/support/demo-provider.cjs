@@ -1,6 +1,6 @@
 "use strict";
-// A tiny resource provider for the engine's tests: package "demo". It answers what its inputs ask it to answer, and
-// writes one line for each call to the file named by DEMO_LOG.
+// A tiny resource provider for the engine's tests: package "demo". It answers what its inputs ask it to answer, writes one
+// line for each call to the file named by DEMO_LOG, and everything it was asked, as JSON, to the one named by DEMO_TRACE.
 const fs = require("node:fs");
 const path = require("node:path");
 const timers = require("node:timers/promises");
@@ -23,6 +23,22 @@ let engine;
 
 function note(line) {
   if (process.env.DEMO_LOG) fs.appendFileSync(process.env.DEMO_LOG, `${line}\n`);
+}
+
+const traced = ["Olds", "OldInputs", "News", "Args", "Inputs", "Properties"];
+
+/** One call with everything in it, an empty thing as if it were not there. */
+function trace(call, request) {
+  if (!process.env.DEMO_TRACE || !request.getUrn) return;
+  const asked = { call, urn: request.getUrn(), id: request.getId?.() };
+  for (const name of traced) if (request[`get${name}`]?.()) asked[name] = values(request[`get${name}`]());
+  asked.ignoreChanges = request.getIgnorechangesList?.();
+  asked.timeout = request.getTimeout?.();
+  asked.preview = request.getPreview?.();
+  const full = Object.entries(asked).filter(
+    ([, value]) => value && (typeof value !== "object" || Object.keys(value).length),
+  );
+  fs.appendFileSync(process.env.DEMO_TRACE, `${JSON.stringify(Object.fromEntries(full))}\n`);
 }
 
 const values = (struct) => (struct ? struct.toJavaScript() : {});
@@ -85,15 +101,27 @@ function diff(request) {
     (key) => JSON.stringify(olds[key]) !== JSON.stringify(news[key]) && !request.getIgnorechangesList().includes(key),
   );
   const replaces = changed.filter((key) => key.startsWith("replace"));
+  response.setDeletebeforereplace(Boolean(plain(news.deleteFirst)));
+  if (news.unknownDiff) return response;
   response.setChanges(changed.length ? 2 : 1);
   response.setDiffsList(changed);
   response.setReplacesList(replaces);
-  response.setDeletebeforereplace(Boolean(plain(news.deleteFirst)));
+  if (news.detailed) {
+    response.setHasdetaileddiff(true);
+    for (const key of changed) {
+      const change = new provider.PropertyDiff();
+      const kind = key in olds ? (key in news ? 4 : 2) : 0;
+      change.setKind(replaces.includes(key) ? kind + 1 : kind);
+      change.setInputdiff(news.detailed === "inputs");
+      response.getDetaileddiffMap().set(key, change);
+    }
+  }
   return response;
 }
 
-function unary(handler) {
+function unary(name, handler) {
   return (call, callback) => {
+    trace(name, call.request);
     Promise.resolve()
       .then(() => handler(call.request))
       .then(
@@ -121,6 +149,20 @@ const handlers = {
   checkConfig(request) {
     const response = new provider.CheckResponse();
     response.setInputs(request.getNews());
+    return response;
+  },
+  diffConfig(request) {
+    const [olds, news] = [values(request.getOldInputs()), values(request.getNews())];
+    const response = new provider.DiffResponse();
+    const changed = ["region", "account"].filter((key) => JSON.stringify(olds[key]) !== JSON.stringify(news[key]));
+    response.setChanges(changed.length ? 2 : 1);
+    response.setDiffsList(changed);
+    response.setReplacesList(changed.filter((key) => key === "account"));
+    return response;
+  },
+  invoke(request) {
+    const response = new provider.InvokeResponse();
+    response.setReturn(request.getArgs());
     return response;
   },
   configure(request) {
@@ -151,7 +193,7 @@ const handlers = {
     response.setProperties(outputs(inputs, request.getPreview()));
     if (!request.getPreview()) {
       response.setId(`${request.getUrn().split("::").pop()}-${Math.random().toString(16).slice(2, 8)}`);
-      if (inputs.partial) throw initFailed(response.getId(), response.getProperties());
+      if (inputs.partial === true) throw initFailed(response.getId(), response.getProperties());
     }
     return response;
   },
@@ -159,6 +201,8 @@ const handlers = {
     const inputs = await work(request, "update", request.getPreview());
     const response = new provider.UpdateResponse();
     response.setProperties(outputs(inputs, request.getPreview()));
+    if (inputs.partial === "update" && !request.getPreview())
+      throw initFailed(request.getId(), response.getProperties());
     return response;
   },
   async delete(request) {
@@ -192,7 +236,7 @@ const handlers = {
 const server = new grpc.Server();
 server.addService(
   service.ResourceProviderService,
-  Object.fromEntries(Object.entries(handlers).map(([name, handler]) => [name, unary(handler)])),
+  Object.fromEntries(Object.entries(handlers).map(([name, handler]) => [name, unary(name, handler)])),
 );
 process.stdin.on("end", () => {
   note("end of input");
