@@ -101,7 +101,7 @@ describe("a provider that is cancelled, interrupted or left alone", function () 
     assert.deepEqual(await fingerprint(installed.databaseUrl), original);
     await assert.rejects(
       provider.apply({ type: "Backup", name: "backup" }, { attempt: 0, required: true }),
-      /is not under way/,
+      /The operation was cancelled/,
     );
   });
 

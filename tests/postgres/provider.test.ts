@@ -91,11 +91,22 @@ describe("the provider, as a process of its own, before it touches anything", fu
   });
 
   it("sees the version and the plan change when another version is wanted", async () => {
-    assert.deepEqual((await asked("1.0.0")).changes, ["~plan", "~version"]);
+    const { changes } = await asked("1.0.0");
+    assert.deepEqual(changes, [
+      "~installation.environment",
+      "~installation.release",
+      "~installation.revision",
+      "~installation.services[0]",
+      "~plan",
+      "~version",
+    ]);
   });
 
   it("names a changed setting by its path", async () => {
-    const inputs = { ...adopted, settings: { ...installed.site, backup: { folder: "elsewhere", jobs: 2 } } };
+    const inputs = {
+      ...adopted,
+      settings: { ...installed.site, backup: { ...installed.site.backup, folder: "elsewhere" } },
+    };
     assert.deepEqual(await provider.diff(preflight, adopted, inputs), ["~plan", "~settings.backup.folder"]);
   });
 
