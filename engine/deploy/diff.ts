@@ -28,7 +28,7 @@ const changedKeysOf = ({ adds, deletes, updates }: ObjectDiff): string[] =>
 type Detailed = Record<string, PropertyDiff>;
 
 /** The paths that differ, as a provider would name them. */
-function detailedDiffOf(diff: ObjectDiff | ArrayDiff, prefix: readonly PathElement[] = []): Detailed {
+export function detailedDiffOf(diff: ObjectDiff | ArrayDiff, prefix: readonly PathElement[] = []): Detailed {
   const found: Detailed = {};
   const entriesOf = <Value>(values: Map<number, Value> | Record<string, Value>): [PathElement, Value][] =>
     values instanceof Map ? [...values] : Object.entries(values);

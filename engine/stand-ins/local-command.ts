@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import path from "node:path";
 
+import { detailedDiffOf } from "../deploy/diff";
 import { NotImplementedError } from "../errors";
 import * as provider from "../plugins/provider";
 import { diffObjects } from "../property/diff";
@@ -96,7 +97,8 @@ export class LocalCommandProvider implements provider.ResourceProvider {
     const diff = diffObjects(oldInputs, news);
     if (!diff) return Promise.resolve(provider.noDiff);
     const changed = [...Object.keys(diff.adds), ...Object.keys(diff.deletes), ...Object.keys(diff.updates)];
-    return Promise.resolve({ ...provider.noDiff, changes: "some", changedKeys: changed });
+    // Element by element, as the plugin says it: `replaceOnChanges: ["triggers[*]"]` is the SDK's way to a replacement.
+    return Promise.resolve({ ...provider.someDiff, changedKeys: changed, detailedDiff: detailedDiffOf(diff) });
   }
 
   async create({ urn, name, inputs, preview }: provider.CreateRequest): Promise<provider.CreateResult> {

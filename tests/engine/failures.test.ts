@@ -72,9 +72,9 @@ describe("when something fails, the standalone engine", function () {
     const option = await run("preview");
     assert.match(option.stdout, /does not implement the resource option 'aliases', which demo:index:Thing 'a' uses/);
     assert.notEqual(option.code, 0);
-    const flag = await run("up", "--target", "x");
+    const flag = await run("up", "--target-dependents");
     assert.equal(flag.code, 255);
-    assert.match(flag.stderr, /does not implement `up --target`/);
+    assert.match(flag.stderr, /does not implement `up --target-dependents`/);
     assert.match((await run("preview", "--nonsense")).stderr, /unknown flag: --nonsense/);
     assert.match((await run("import")).stderr, /does not implement the command 'import'/);
     project.program(

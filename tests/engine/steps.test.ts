@@ -107,7 +107,7 @@ describe("the standalone engine's steps", function () {
       new Thing("with", {}, { deletedWith: holder });
       new Thing("retained", {}, { retainOnDelete: true });
       new Thing("ignoring", { value: ${value}, list: [{ x: ${value} }] }, { ignoreChanges: ["value", "list[*].x"] });
-      new Thing("replacing", { list: [${value}] }, { replaceOnChanges: ["list[*]"] });
+      new Thing("replacing", { list: [${value}], unknownDiff: true }, { replaceOnChanges: ["list[*]"] });
       new Thing("timed", { value: "v" }, { customTimeouts: { create: "5m", delete: "1.5h" }, additionalSecretOutputs: ["computed"] });`;
     project = await projectWithStack(program(1));
     await succeed(...up);
