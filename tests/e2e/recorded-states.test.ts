@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 
+import { environmentDigest } from "../../planner/installation";
 import { engines } from "./support/engines";
 import { stack } from "./support/project";
 import { Scenario } from "./support/scenario";
@@ -42,6 +43,7 @@ async function putInPlace(scenario: Scenario, recording: string): Promise<void> 
       .replaceAll("@FOLDER@", scenario.folder)
       .replaceAll("@DATABASE@", new URL(scenario.databaseUrl).pathname.slice(1))
       .replaceAll("@SYSTEM@", id)
+      .replaceAll("@ENVIRONMENT@", environmentDigest(Buffer.from(scenario.env)))
       .replaceAll("@NODE@", process.execPath)
       .replaceAll("@SERVICE@", serviceScript)
       .replace(recordedPort, String(scenario.port));
