@@ -4,6 +4,7 @@ import { dirname } from "node:path";
 import { listBackups } from "../backup/list";
 import type { DiskFacts } from "../planner/world";
 import type { DatabaseAddress } from "../postgres/connection";
+import { errorText } from "../postgres/errors";
 import type { DatabaseFacts } from "../postgres/facts";
 import { type Site, sitePath } from "./site";
 
@@ -11,16 +12,15 @@ import { type Site, sitePath } from "./site";
 export async function readDisk(site: Site, address: DatabaseAddress, database: DatabaseFacts): Promise<DiskFacts> {
   const folder = sitePath(site, site.backup.folder);
   const free = await freeBytes(folder);
-  return {
-    backups: free === null ? null : { path: folder, free, lastBackup: await lastBackup(folder, database.database) },
-    data: await dataRoom(address, database),
-  };
-}
-
-async function lastBackup(folder: string, database: string): Promise<number | null> {
-  // A folder that cannot be read is the backup's own trouble to tell.
-  const backups = await listBackups(folder).catch(() => []);
-  return backups.find(({ manifest }) => manifest?.installation.database === database)?.bytes ?? null;
+  const data = await dataRoom(address, database);
+  try {
+    const backups = await listBackups(folder);
+    const ours = backups.find(({ manifest }) => manifest?.installation.database === database.database);
+    const room = free === null ? null : { path: folder, free, lastBackup: ours?.bytes ?? null };
+    return { backupsFault: null, backups: room, data };
+  } catch (error) {
+    return { backupsFault: `'${folder}' cannot be used: ${errorText(error)}`, backups: null, data };
+  }
 }
 
 /** A server in a container tells a path that this host does not have, or that nobody may look at: then nothing is known. */

@@ -80,7 +80,8 @@ function withHint(fault: DatabaseFault): DatabaseFault {
 /** What the planner needs to know for a restore; writes nothing. */
 export async function readRestoreWorld(site: Site, look: DatabaseLook, version: string): Promise<RestoreWorld> {
   const { ledger, damage, rights, related } = look;
-  const listed = await listBackups(sitePath(site, site.backup.folder));
+  // A folder that cannot be read is told with the facts of the disk; it must not stand in the way of a way back.
+  const listed = await listBackups(sitePath(site, site.backup.folder)).catch(() => []);
   const backups = await Promise.all(listed.map((backup) => describeBackup(backup, { site, look, version })));
   const { lastAttempt: last, lastWished, lastSucceeded } = ledger;
   const isFulfilled = lastWished !== null && (lastSucceeded?.attempt ?? 0) >= lastWished.attempt;

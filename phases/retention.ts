@@ -39,6 +39,7 @@ export async function pruneBackups(
 
 /** What an upgrade deletes once it has succeeded, if retention stays as it is; it moves by itself, so it is only told. */
 export async function describePruning(site: Site, ledger: Ledger): Promise<string[]> {
-  const verdicts = await judgeBackups(site, referredBackups(ledger));
+  // A folder that cannot be read is told where a backup is required.
+  const verdicts = await judgeBackups(site, referredBackups(ledger)).catch(() => []);
   return verdicts.filter(({ keep }) => !keep).map(({ backup, reason }) => `backup ${backup.id}: ${reason}`);
 }

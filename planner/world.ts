@@ -60,6 +60,8 @@ export type Relation = Omit<RelationFacts, "estimatedRows">;
 
 /** Free space where something is going to be written, in bytes; null where it cannot be known from here. */
 export interface DiskFacts {
+  /** Why the folder of backups cannot be read; null when it can, or is not there yet. */
+  readonly backupsFault: string | null;
   readonly backups: { readonly path: string; readonly free: number; readonly lastBackup: number | null } | null;
   readonly data: { readonly path: string; readonly free: number } | null;
 }

@@ -14,6 +14,13 @@ export function judgeDisk(plan: Plan, world: World, catalogue: Catalogue): Refus
 }
 
 function judgeBackups({ backup }: Plan, { disk, server }: World): Refusal[] {
+  if (backup.required && disk.backupsFault !== null)
+    return [
+      {
+        path: "octollm:backup.folder",
+        text: `${disk.backupsFault}. Put it right, or name another folder: octollm config set --path backup.folder <folder>`,
+      },
+    ];
   if (!backup.required || !disk.backups) return [];
   const { path, free, lastBackup } = disk.backups;
   const whole = server.relations.reduce((sum, { bytes }) => sum + bytes, 0);

@@ -91,7 +91,11 @@ for (const engine of engines)
           const empty = join(scenario.folder, "no-tools");
           mkdirSync(empty);
           replaceTools(scenario, empty);
-          await refused(scenario, before, "backup: 'pg_dump' was found neither on PATH nor in the usual places");
+          await refused(
+            scenario,
+            before,
+            "backup: PostgreSQL's 'pg_dump' was found neither on PATH nor in the usual places",
+          );
           scenario.installTools({ pg_dump: 'echo "pg_dump (PostgreSQL) 9.6.24"', pg_restore: "exit 1" });
           await refused(
             scenario,

@@ -28,7 +28,7 @@ export function world(release: string, revision: string, changes: Partial<World>
     revisions: [revision],
     looksLike: null,
     server,
-    disk: { backups: null, data: null },
+    disk: { backupsFault: null, backups: null, data: null },
     dumpTool: { found: "pg_dump 15.18 (/usr/bin/pg_dump)" },
     openAttempt: null,
     nextAttempt: 2,

@@ -110,14 +110,20 @@ const obstacles: readonly Obstacle[] = [
     title: "too little room for a first backup",
     world: {
       server: { ...server, relations: [table("tasks", { bytes: 10 * gigabyte }), table("task_history")] },
-      disk: { data: null, backups: { path: "/b", free: gigabyte, lastBackup: null } },
+      disk: { backupsFault: null, data: null, backups: { path: "/b", free: gigabyte, lastBackup: null } },
     },
     path: "octollm:backup.folder",
     text: /^'\/b' has 1\.0 GB left, and the backup needs at least 2\.0 GB \(the database has 10\.0 GB\)/,
   },
   {
+    title: "a folder of backups that cannot be used",
+    world: { disk: { backupsFault: "'/b' cannot be used: ENOTDIR", data: null, backups: null } },
+    path: "octollm:backup.folder",
+    text: /^'\/b' cannot be used: ENOTDIR\. Put it right, or name another folder:/,
+  },
+  {
     title: "too little room for a backup like the last one",
-    world: { disk: { data: null, backups: { path: "/b", free: gigabyte, lastBackup: gigabyte } } },
+    world: { disk: { backupsFault: null, data: null, backups: { path: "/b", free: gigabyte, lastBackup: gigabyte } } },
     path: "octollm:backup.folder",
     text: /needs at least 1\.2 GB \(the last one has 1\.0 GB\)/,
   },
@@ -125,7 +131,7 @@ const obstacles: readonly Obstacle[] = [
     title: "too little room to rewrite a table",
     world: {
       server: { ...server, relations: [table("tasks", { bytes: 3 * gigabyte }), table("task_history")] },
-      disk: { data: { path: "/pg", free: 2 * gigabyte }, backups: null },
+      disk: { backupsFault: null, data: { path: "/pg", free: 2 * gigabyte }, backups: null },
     },
     path: "database",
     text: /^the data directory '\/pg' has 2\.0 GB left, and rewriting tasks needs 3\.0 GB/,
