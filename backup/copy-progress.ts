@@ -12,10 +12,13 @@ export interface TableSize {
 /** Keyed `schema.table`, as pg_dump and pg_restore name them. */
 export type TableSizes = Readonly<Record<string, TableSize>>;
 
-/** Sizes of all tables whose rows are in a dump; in the session's own transaction. */
+/**
+ * Sizes of all tables whose rows are in a dump, from statistics: the exact ones would wait behind whoever holds a table
+ * exclusively, before the dump has begun.
+ */
 export async function readTableSizes(client: Client): Promise<TableSizes> {
   const { rows } = await client.query<{ name: string; bytes: string; rows: number }>(
-    `SELECT n.nspname || '.' || c.relname AS name, pg_table_size(c.oid) AS bytes, greatest(c.reltuples, 0)::float8 AS rows
+    `SELECT n.nspname || '.' || c.relname AS name, c.relpages * current_setting('block_size')::bigint AS bytes, greatest(c.reltuples, 0)::float8 AS rows
      FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
      WHERE c.relkind = 'r' AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_%'`,
   );

@@ -114,7 +114,7 @@ describe("a backup", () => {
     assert.equal(readFileSync(join(result.path, "environment.env"), "utf8"), environment);
     const names: string[] = [];
     await tar.list({ file: join(result.path, "config.tar.gz"), onReadEntry: (entry) => names.push(entry.path) });
-    assert.ok(names.includes("config/arms/planner.yaml"));
+    assert.ok(names.includes("./config/arms/planner.yaml"), names.join());
     for (const file of ["", "database"]) assert.equal(statSync(join(result.path, file)).mode & 0o777, 0o700);
     for (const { path } of [...result.files, { path: "manifest.json" }])
       assert.equal(statSync(join(result.path, path)).mode & 0o777, 0o600, path);
