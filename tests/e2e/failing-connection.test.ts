@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-import { inventedCatalogue, type InventedRevision, inventRelease } from "./support/catalogue";
+import { addsColumn, inventedCatalogue, type InventedRevision, inventRelease } from "./support/catalogue";
 import { engines } from "./support/engines";
 import { Proxy } from "./support/proxy";
 import type { Scenario } from "./support/scenario";
@@ -8,18 +8,11 @@ import { assertSays, inScenario, unwrapped } from "./support/story";
 import { together } from "./support/together";
 
 /** Slow enough to be cut in the middle; the first one is committed by then. */
+const sleeps = "SELECT pg_sleep(CASE WHEN EXISTS (SELECT FROM slow) THEN 60 ELSE 0 END);";
+const second = addsColumn("bbb222", "second");
 const revisions: readonly InventedRevision[] = [
-  {
-    revision: "aaa111",
-    up: "ALTER TABLE tasks ADD COLUMN first integer;",
-    down: "ALTER TABLE tasks DROP COLUMN first;",
-    writers: "stopped",
-  },
-  {
-    revision: "bbb222",
-    up: "ALTER TABLE tasks ADD COLUMN second integer;\nSELECT pg_sleep(CASE WHEN EXISTS (SELECT FROM slow) THEN 60 ELSE 0 END);",
-    down: "ALTER TABLE tasks DROP COLUMN second;",
-  },
+  { ...addsColumn("aaa111", "first"), writers: "stopped" },
+  { ...second, up: `${second.up}\n${sleeps}` },
 ];
 
 /** Release 0.3.0, whose second revision takes a minute for as long as `setSlow` says so. */

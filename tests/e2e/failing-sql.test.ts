@@ -1,28 +1,15 @@
 import assert from "node:assert/strict";
 
-import { inventedCatalogue, type InventedRevision, inventRelease } from "./support/catalogue";
+import { addsColumn, inventedCatalogue, type InventedRevision, inventRelease } from "./support/catalogue";
 import { engines } from "./support/engines";
 import type { Scenario } from "./support/scenario";
 import { assertSays, inScenario, unwrapped } from "./support/story";
 import { together } from "./support/together";
 
 const revisions: readonly InventedRevision[] = [
-  {
-    revision: "aaa111",
-    up: "ALTER TABLE tasks ADD COLUMN first integer;",
-    down: "ALTER TABLE tasks DROP COLUMN first;",
-    writers: "stopped",
-  },
-  {
-    revision: "bbb222",
-    up: "ALTER TABLE tasks ADD COLUMN second integer;",
-    down: "ALTER TABLE tasks DROP COLUMN second;",
-  },
-  {
-    revision: "ccc333",
-    up: "ALTER TABLE tasks ADD COLUMN third integer;",
-    down: "ALTER TABLE tasks DROP COLUMN third;",
-  },
+  { ...addsColumn("aaa111", "first"), writers: "stopped" },
+  addsColumn("bbb222", "second"),
+  addsColumn("ccc333", "third"),
 ];
 
 /** Release 0.3.0 with three revisions, one of which fails when `broken` names it. */

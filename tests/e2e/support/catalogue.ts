@@ -19,6 +19,15 @@ export interface InventedRevision {
   readonly phase?: "pre" | "post";
 }
 
+/** A revision that adds a column to `tasks`, and takes it away again. */
+export function addsColumn(revision: string, column: string): InventedRevision {
+  return {
+    revision,
+    up: `ALTER TABLE tasks ADD COLUMN ${column} integer;`,
+    down: `ALTER TABLE tasks DROP COLUMN ${column};`,
+  };
+}
+
 export interface InventedRelease {
   readonly version: string;
   /** Revision that the first one follows. */
