@@ -2,7 +2,6 @@ import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 import { type Backend, openBackend } from "../engine/main";
-import { parseSettings, type Settings } from "../settings";
 
 /** The folder of this program: its Pulumi.yaml is the one that is used outside any other octollm project. */
 const programFolder = dirname(__dirname);
@@ -19,20 +18,4 @@ export function projectFolder(): string {
 /** The project's stacks and their state. */
 export function openProject(): Backend {
   return openBackend(projectFolder(), process.env);
-}
-
-/**
- * The settings of a stack, defaults included and secrets in clear.
- *
- * @throws SettingsError that lists every fault
- */
-export async function stackSettings(backend: Backend, stack: string): Promise<Settings> {
-  const config = await backend.effectiveConfig(stack);
-  const prefix = `${backend.project.name}:`;
-  const own = [...config].filter(([key]) => key.startsWith(prefix));
-  const named = own.map(([key, { value, secret }]) => ({ name: key.slice(prefix.length), value, secret }));
-  return parseSettings(
-    Object.fromEntries(named.map(({ name, value }) => [name, value])),
-    named.filter(({ secret }) => secret).map(({ name }) => name),
-  );
 }

@@ -1,9 +1,9 @@
 import type { Backend } from "../engine/main";
 import { type Site } from "../phases/site";
 import type { Acceptances } from "../planner/gates";
-import { type Settings, siteOf } from "../settings";
+import { parseSettings, type Settings, siteOf } from "../settings";
 import { providePassphrase } from "./passphrase";
-import { openProject, projectFolder, stackSettings } from "./project";
+import { openProject, projectFolder } from "./project";
 
 /** A stack as the chores around an upgrade need it. */
 export interface OpenedStack {
@@ -32,4 +32,20 @@ export async function openStack(name: string | undefined): Promise<OpenedStack> 
 /** What the stack's settings agree to. */
 export function acceptancesOf({ acceptBreaking, reviewedPlan, acceptLoss }: Settings): Acceptances {
   return { acceptBreaking, reviewedPlan, acceptLoss };
+}
+
+/**
+ * The settings of a stack, defaults included and secrets in clear.
+ *
+ * @throws SettingsError that lists every fault
+ */
+async function stackSettings(backend: Backend, stack: string): Promise<Settings> {
+  const config = await backend.effectiveConfig(stack);
+  const prefix = `${backend.project.name}:`;
+  const own = [...config].filter(([key]) => key.startsWith(prefix));
+  const named = own.map(([key, { value, secret }]) => ({ name: key.slice(prefix.length), value, secret }));
+  return parseSettings(
+    Object.fromEntries(named.map(({ name, value }) => [name, value])),
+    named.filter(({ secret }) => secret).map(({ name }) => name),
+  );
 }

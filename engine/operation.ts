@@ -7,7 +7,7 @@ import type { EventSink } from "./deploy/events";
 import { messageOf } from "./errors";
 import { programExit, serveMonitor } from "./monitor";
 import { EarlyPlugins, type HostContext, startProvider } from "./plugins/host";
-import { runProgram } from "./program";
+import type { Programs } from "./program";
 import type { ResourceState } from "./state/resource";
 
 /** Everything that a preview and the update after it start from. */
@@ -18,6 +18,7 @@ export interface Session {
   secrets: Secrets | undefined;
   state: LoadedState;
   env: NodeJS.ProcessEnv;
+  programs: Programs;
   parallel: number;
   /** URNs of the only resources that may change, and of those to be replaced; empty: no such wish. */
   targets: ReadonlySet<string>;
@@ -180,9 +181,10 @@ async function runToTheEnd(
   deployment: Deployment,
   address: string,
 ): Promise<void> {
-  const { backend, stack, config, env, parallel } = session;
-  const program = runProgram({
-    ...{ project: backend.project, stack, config, env, address, parallel, preview: options.preview },
+  const { stack, config, parallel } = session;
+  const program = session.programs.take();
+  const exited = program.run({
+    ...{ stack, config, address, parallel, preview: options.preview },
     line: (message, isError) =>
       options.emit({
         kind: "diagnostic",
@@ -195,7 +197,7 @@ async function runToTheEnd(
     void deployment.idle().then(() => program.stop());
   });
   options.interrupts.onSecond(() => program.stop());
-  const { code, signal } = await program.exited;
+  const { code, signal } = await exited;
   if (code !== programExit.success) deployment.stop();
   await deployment.idle();
   if (code === programExit.success || deployment.failed || options.interrupts.happened) return;

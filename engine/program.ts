@@ -8,13 +8,12 @@ import type { Project } from "./config/project";
 import { OperatorError } from "./errors";
 
 const killAfter = 5_000;
+const starter = path.join(__dirname, "start-program.cjs");
 
-/** What a program is started with. */
+/** What a program is run with. */
 export interface ProgramOptions {
-  project: Project;
   stack: string;
   config: EffectiveConfig;
-  env: NodeJS.ProcessEnv;
   address: string;
   preview: boolean;
   parallel: number;
@@ -22,11 +21,10 @@ export interface ProgramOptions {
   line(text: string, isError: boolean): void;
 }
 
-/** The program while it runs. */
-export interface RunningProgram {
-  exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
-  /** Interrupts it, and kills it when it does not end. */
-  stop(): void;
+/** How a program ended. */
+export interface ProgramExit {
+  code: number | null;
+  signal: NodeJS.Signals | null;
 }
 
 function runScript(project: Project): string {
@@ -39,12 +37,9 @@ function runScript(project: Project): string {
   }
 }
 
-function commandLine(options: ProgramOptions): string[] {
-  const { project, address } = options;
-  const nodeArgs = project.runtimeOptions.nodeargs;
+function commandLine(project: Project, options: ProgramOptions): string[] {
+  const { address } = options;
   return [
-    ...(typeof nodeArgs === "string" ? nodeArgs.split(/\s+/).filter(Boolean) : []),
-    runScript(project),
     ...["--monitor", address],
     ...["--engine", address],
     ...["--organization", "organization"],
@@ -58,16 +53,15 @@ function commandLine(options: ProgramOptions): string[] {
   ];
 }
 
-function environment(options: ProgramOptions): NodeJS.ProcessEnv {
+function environment(project: Project, { config: settings }: ProgramOptions): NodeJS.ProcessEnv {
   const config: Record<string, string> = {};
   const secretKeys: string[] = [];
-  for (const [key, { value, secret }] of options.config) {
+  for (const [key, { value, secret }] of settings) {
     config[key.replace(":", ":config:")] = value;
     if (secret) secretKeys.push(key);
   }
-  const { typescript, tsconfig } = options.project.runtimeOptions;
+  const { typescript, tsconfig } = project.runtimeOptions;
   return {
-    ...options.env,
     PULUMI_CONFIG: JSON.stringify(config),
     PULUMI_CONFIG_SECRET_KEYS: JSON.stringify(secretKeys),
     ...(typescript === false ? {} : { PULUMI_NODEJS_TYPESCRIPT: "true" }),
@@ -75,27 +69,76 @@ function environment(options: ProgramOptions): NodeJS.ProcessEnv {
   };
 }
 
-/** Runs the Pulumi program with the SDK's own runner. */
-export function runProgram(options: ProgramOptions): RunningProgram {
-  // Its own process group: the terminal's Ctrl-C is the engine's to pass on.
-  const child = spawn(process.execPath, commandLine(options), {
-    cwd: options.project.programFolder,
-    env: environment(options),
-    stdio: ["ignore", "pipe", "pipe"],
-    detached: true,
-  });
-  readline.createInterface({ input: child.stdout }).on("line", (text) => options.line(text, false));
-  readline.createInterface({ input: child.stderr }).on("line", (text) => options.line(text, true));
-  const exited = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve, reject) => {
-    child.on("error", reject);
-    child.on("close", (code, signal) => resolve({ code, signal }));
-  });
-  return { exited, stop: () => stop(child) };
+/**
+ * The process of a Pulumi program. It begins by loading the SDK, while the engine still works on the stack's secrets, and
+ * runs the program, with the SDK's own runner, once it is told how.
+ */
+export class ProgramProcess {
+  readonly #project: Project;
+  readonly #child: ChildProcess;
+  readonly #exited: Promise<ProgramExit>;
+
+  constructor(project: Project, env: NodeJS.ProcessEnv) {
+    this.#project = project;
+    const { nodeargs } = project.runtimeOptions;
+    const nodeArguments = typeof nodeargs === "string" ? nodeargs.split(/\s+/).filter(Boolean) : [];
+    // Its own process group: the terminal's Ctrl-C is the engine's to pass on.
+    this.#child = spawn(process.execPath, [...nodeArguments, starter, runScript(project)], {
+      cwd: project.programFolder,
+      env,
+      stdio: ["ignore", "pipe", "pipe", "ipc"],
+      detached: true,
+    });
+    this.#exited = new Promise((resolve, reject) => {
+      this.#child.on("error", reject);
+      this.#child.on("close", (code, signal) => resolve({ code, signal }));
+    });
+    this.#exited.catch(() => undefined);
+  }
+
+  /** Runs the program; once only. */
+  run(options: ProgramOptions): Promise<ProgramExit> {
+    const { stdout, stderr } = this.#child;
+    if (stdout) readline.createInterface({ input: stdout }).on("line", (text) => options.line(text, false));
+    if (stderr) readline.createInterface({ input: stderr }).on("line", (text) => options.line(text, true));
+    const message = { argv: commandLine(this.#project, options), env: environment(this.#project, options) };
+    // A program that died meanwhile says so by its end.
+    this.#child.send(message, () => undefined);
+    return this.#exited;
+  }
+
+  /** Interrupts it, and kills it when it does not end. */
+  stop(): void {
+    const child = this.#child;
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    child.kill("SIGINT");
+    const timer = setTimeout(() => child.kill("SIGKILL"), killAfter);
+    child.once("close", () => clearTimeout(timer));
+  }
 }
 
-function stop(child: ChildProcess): void {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  child.kill("SIGINT");
-  const timer = setTimeout(() => child.kill("SIGKILL"), killAfter);
-  child.once("close", () => clearTimeout(timer));
+/** Starts the processes of a program; the next one may be prepared while something else is waited for. */
+export class Programs {
+  readonly #start: () => ProgramProcess;
+  #prepared: ProgramProcess | undefined;
+
+  constructor(project: Project, env: NodeJS.ProcessEnv) {
+    this.#start = () => new ProgramProcess(project, env);
+  }
+
+  prepare(): void {
+    this.#prepared ??= this.#start();
+  }
+
+  take(): ProgramProcess {
+    const taken = this.#prepared ?? this.#start();
+    this.#prepared = undefined;
+    return taken;
+  }
+
+  /** Ends what was prepared and not taken. */
+  close(): void {
+    this.#prepared?.stop();
+    this.#prepared = undefined;
+  }
 }

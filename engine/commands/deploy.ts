@@ -17,6 +17,7 @@ import { hasChanges, renderDuration, renderOutputs, renderSummary } from "../dis
 import { TreeView } from "../display/tree-view";
 import { ExitCode, NotImplementedError, OperatorError } from "../errors";
 import { Interrupts, runDeployment, type RunOptions, type RunResult, type Session } from "../operation";
+import { Programs } from "../program";
 import { omit } from "../property/omit";
 import type { PendingOperation } from "../state/resource";
 import { stackType } from "../state/urn";
@@ -73,7 +74,12 @@ function parallelism(context: CommandContext): number {
 }
 
 /** Reads settings and state; everything that can be refused is refused here. */
-async function openSession(context: CommandContext, stack: string, operation: Operation): Promise<Session> {
+async function openSession(
+  context: CommandContext,
+  stack: string,
+  operation: Operation,
+  programs: Programs,
+): Promise<Session> {
   const backend = context.backend();
   const config = backend.config(stack);
   const secrets = await backend.secrets(config);
@@ -88,6 +94,7 @@ async function openSession(context: CommandContext, stack: string, operation: Op
     secrets,
     state: { ...state, pending: state.pending.filter(isKept) },
     env: context.io.env,
+    programs,
     parallel: parallelism(context),
     targets: urnsOf(context, "target", "target-replace"),
     replaceTargets: urnsOf(context, "replace", "target-replace"),
@@ -206,20 +213,35 @@ async function withInterrupts<Result>(
   }
 }
 
+async function withPrograms<Result>(
+  context: CommandContext,
+  act: (programs: Programs) => Promise<Result>,
+): Promise<Result> {
+  const programs = new Programs(context.backend().project, context.io.env);
+  try {
+    return await act(programs);
+  } finally {
+    programs.close();
+  }
+}
+
 /** `preview`: shows what `up` would do, and changes nothing. */
 export async function preview(context: CommandContext): Promise<number> {
   expectArguments("preview", context.args, 0, 0);
   const stack = context.backend().requireStack(textFlag(context, "stack"));
-  const session = await openSession(context, stack, "update");
-  return withInterrupts(context, async (interrupts) => {
-    const result = await runShown(context, session, "update", true, interrupts);
-    if (context.flags.json === true) {
-      const config = Object.fromEntries(
-        [...session.config].map(([key, { value, secret }]) => [key, secret ? "[secret]" : value]),
-      );
-      context.terminal.write(renderJson(result.recorder, config, result.seconds));
-    }
-    return outcome(context, result, "update", true);
+  return withPrograms(context, async (programs) => {
+    programs.prepare();
+    const session = await openSession(context, stack, "update", programs);
+    return withInterrupts(context, async (interrupts) => {
+      const result = await runShown(context, session, "update", true, interrupts);
+      if (context.flags.json === true) {
+        const config = Object.fromEntries(
+          [...session.config].map(([key, { value, secret }]) => [key, secret ? "[secret]" : value]),
+        );
+        context.terminal.write(renderJson(result.recorder, config, result.seconds));
+      }
+      return outcome(context, result, "update", true);
+    });
   });
 }
 
@@ -261,6 +283,7 @@ async function previewThenRun(
     const previewed = await runShown(context, session, operation, true, interrupts);
     const code = outcome(context, previewed, operation, true);
     if (code !== ExitCode.success || context.flags["preview-only"] === true) return code;
+    if (operation === "update") session.programs.prepare();
     if (context.flags.yes !== true && !(await isConfirmed(context, operation, previewed))) {
       context.warn(`error: confirmation declined, not proceeding with the ${operation}. Nothing was changed.`);
       return ExitCode.cancelled;
@@ -296,15 +319,18 @@ async function deploy(context: CommandContext, operation: Operation): Promise<nu
   }
   const backend = context.backend();
   const stack = backend.requireStack(textFlag(context, "stack"));
-  await openSession(context, stack, operation);
-  const unlock = lockStack(backend.location, stack, (line) => context.print(line));
-  try {
-    // Read again: the state may have changed before the lock was ours.
-    const session = await openSession(context, stack, operation);
-    return await withInterrupts(context, (interrupts) => previewThenRun(context, session, operation, interrupts));
-  } finally {
-    unlock();
-  }
+  return withPrograms(context, async (programs) => {
+    if (operation === "update") programs.prepare();
+    await openSession(context, stack, operation, programs);
+    const unlock = lockStack(backend.location, stack, (line) => context.print(line));
+    try {
+      // Read again: the state may have changed before the lock was ours.
+      const session = await openSession(context, stack, operation, programs);
+      return await withInterrupts(context, (interrupts) => previewThenRun(context, session, operation, interrupts));
+    } finally {
+      unlock();
+    }
+  });
 }
 
 /** `up`: previews, asks, and brings the resources to what the program says. */

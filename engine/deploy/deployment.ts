@@ -12,7 +12,7 @@ import { Slots } from "./slots";
 import { Snapshot, type StateWriter } from "./snapshot";
 import { metadataOf, type Step } from "./step";
 import { CancelledError, StepExecutor } from "./step-executor";
-import { StepGenerator } from "./step-generator";
+import { type Inquiry, StepGenerator } from "./step-generator";
 
 /** What one deployment starts from. */
 export interface DeploymentOptions {
@@ -69,11 +69,12 @@ export class Deployment {
   }
 
   #makeGenerator(): StepGenerator {
-    const { stack, project, preview, targets, replaceTargets } = this.#options;
+    const { stack, project, preview, targets, replaceTargets, parallel } = this.#options;
+    const questions = new Slots(parallel);
     const states = (): ResourceState[] => this.#states();
     const { registry } = this;
     return new StepGenerator({
-      ...{ stack, project, preview, targets, replaceTargets, all: this.#base, registry, states },
+      ...{ stack, project, preview, targets, replaceTargets, all: this.#base, registry, questions, states },
       say: (urn, severity, message) => this.#say(urn, severity, message),
     });
   }
@@ -158,7 +159,7 @@ export class Deployment {
       if (this.#stopped) throw new CancelledError();
       const complete = await this.#inherit(goal);
       urn = this.#generator.urnOf(complete);
-      const steps = await this.#generate(complete);
+      const steps = await this.#generate(complete, this.#generator.ask(complete));
       this.#goals.set(urn, complete);
       const state = await this.#executor.run(steps);
       return state as ResourceState;
@@ -175,10 +176,10 @@ export class Deployment {
   }
 
   /** Generation is one at a time; a failed one does not hold up the next. */
-  #generate(goal: Goal): Promise<Step[]> {
+  #generate(goal: Goal, ahead: Inquiry | undefined): Promise<Step[]> {
     const generated = this.#generating.then(() => {
       if (this.#stopped) throw new CancelledError();
-      return this.#generator.generate(goal);
+      return this.#generator.generate(goal, ahead);
     });
     this.#generating = generated.catch(() => undefined);
     return generated;

@@ -12,6 +12,7 @@ import { applyReplaceOnChanges, compareInputs, diffResource, isReplacement } fro
 import type { Severity } from "./events";
 import type { Goal } from "./goal";
 import { askForConfigDiff, type ProviderRegistry, withoutInternal } from "./provider-registry";
+import type { Slots } from "./slots";
 import type { Step } from "./step";
 
 /** A resource's inputs were refused by its provider. */
@@ -34,6 +35,8 @@ export interface OldStates {
   /** The old resources in the order of the state. */
   all: readonly ResourceState[];
   registry: ProviderRegistry;
+  /** How many questions providers are asked at once. */
+  questions: Slots;
   /** The only resources that may change, and those that are to be replaced whatever they say; empty: no such wish. */
   targets: ReadonlySet<string>;
   replaceTargets: ReadonlySet<string>;
@@ -41,6 +44,16 @@ export interface OldStates {
   say(urn: string, severity: Severity, message: string): void;
   /** Every state a provider reference may point to, the newest first. */
   states(): Iterable<ResourceState>;
+}
+
+/** What a provider is asked about one registration. */
+export interface Inquiry {
+  /** Asked as about a resource without a past. */
+  readonly anew: boolean;
+  readonly provider: Promise<ResourceProvider | undefined>;
+  readonly checked: Promise<ResourceState>;
+  /** How it differs from the old one; asked once. */
+  diff(): Promise<DiffResult>;
 }
 
 /** Decides what is to be done for each resource that the program registers. One registration at a time. */
@@ -73,14 +86,34 @@ export class StepGenerator {
     return this.#context.registry.get(state.provider, this.#context.states());
   }
 
-  /** The steps for one registration, in the order in which they are to be run. */
-  async generate(goal: Goal): Promise<Step[]> {
-    const steps = await this.#decide(goal);
+  /** Asks the provider about a registration before its turn has come, so that many are asked about at once. */
+  ask(goal: Goal): Inquiry | undefined {
+    const urn = this.urnOf(goal);
+    const old = this.#olds.get(urn);
+    // To check a provider is to start it.
+    if (!goal.custom || goal.readId !== undefined || isProviderType(goal.type) || !this.#isTarget(urn, goal.type))
+      return;
+    if (this.registered.has(urn) || old?.custom === false) return;
+    const inquiry = this.#ask(goal, urn, old);
+    const isReplaced = goal.deletedWith !== "" || triggered(old?.replacementTrigger, goal.replacementTrigger);
+    if (old && !inquiry.anew && !isReplaced && old.provider === goal.provider)
+      void inquiry.diff().catch(() => undefined);
+    inquiry.checked.catch(() => undefined);
+    return inquiry;
+  }
+
+  /**
+   * The steps for one registration, in the order in which they are to be run.
+   *
+   * @param ahead - what was asked before its turn; it is asked again when what has been decided since matters to it
+   */
+  async generate(goal: Goal, ahead: Inquiry | undefined): Promise<Step[]> {
+    const steps = await this.#decide(goal, ahead);
     for (const step of steps) if (step.new && !step.skippedCreate) this.#refuseSkipped(step.new);
     return steps;
   }
 
-  async #decide(goal: Goal): Promise<Step[]> {
+  async #decide(goal: Goal, ahead: Inquiry | undefined): Promise<Step[]> {
     const urn = this.urnOf(goal);
     if (this.registered.has(urn))
       throw new OperatorError(`Duplicate resource URN '${urn}'; try giving it a unique name`);
@@ -90,22 +123,43 @@ export class StepGenerator {
     if (!this.#isTarget(urn, goal.type)) return old ? this.#untouched(old) : [this.#skip(urn, goal)];
     if (old && old.custom !== goal.custom)
       throw new NotImplementedError(`turning ${urn} from a component into a custom resource or back`);
-    // What is made anew is checked without its past.
-    const anew = !old || this.#deleted.has(urn) || old.external === true || this.#isToBeReplaced(old);
-    const oldInputs = anew ? {} : (old.inputs ?? {});
-    const draft = draftState(urn, goal, anew ? goal.inputs : this.#withIgnored(urn, goal, oldInputs));
-    const provider = await this.providerOf(draft);
-    const checked = provider ? await this.#check(draft, oldInputs, provider) : draft;
+    const asked = ahead && ahead.anew === this.#isMadeAnew(urn, old) ? ahead : this.#ask(goal, urn, old);
+    const [provider, checked] = await Promise.all([asked.provider, asked.checked]);
     const step = { new: checked, ...(provider ? { provider } : {}), ignoreChanges: goal.ignoreChanges };
     if (!old) return [{ op: "create", ...step }];
     if (this.#deleted.has(urn)) return replacement({ ...step, old });
     if (old.external) return createFirst({ ...step, old });
     const triggers = triggered(old.replacementTrigger, goal.replacementTrigger);
-    const diff = triggers ? someDiff : await this.#diff(goal, old, checked, provider);
+    const diff = triggers ? someDiff : await this.#diff(goal, old, checked, asked);
     const changed = { ...step, old, diffs: diff.changedKeys, keys: diff.replaceKeys, detailedDiff: diff.detailedDiff };
     if (triggers || isReplacement(diff) || old.pendingReplacement) return this.#replace(goal, diff, changed, provider);
     if (diff.changes === "some" || old.initErrors?.length) return [{ op: "update", ...changed }];
     return [{ op: "same", ...step, old }];
+  }
+
+  /** What is made anew is checked without its past. */
+  #isMadeAnew(urn: string, old: ResourceState | undefined): boolean {
+    return !old || this.#deleted.has(urn) || old.external === true || this.#isToBeReplaced(old);
+  }
+
+  #ask(goal: Goal, urn: string, old: ResourceState | undefined): Inquiry {
+    const anew = this.#isMadeAnew(urn, old);
+    const olds = anew ? {} : (old?.inputs ?? {});
+    const draft = draftState(urn, goal, anew ? goal.inputs : this.#withIgnored(urn, goal, olds));
+    const provider = this.providerOf(draft);
+    const { questions } = this.#context;
+    const checked = provider.then((answering) =>
+      answering ? questions.use(() => this.#check(draft, olds, answering)) : draft,
+    );
+    let diff: Promise<DiffResult> | undefined;
+    const askForDiff = async (): Promise<DiffResult> => {
+      const [answering, { type, inputs: news = {} }] = await Promise.all([provider, checked]);
+      if (!answering) return compareInputs(old?.inputs ?? {}, news);
+      const request = { urn, type, name: goal.name, id: old?.id ?? "", news, ignoreChanges: goal.ignoreChanges };
+      const { inputs: oldInputs = {}, outputs: oldOutputs = {} } = old ?? {};
+      return questions.use(() => diffResource(answering, { ...request, oldInputs, oldOutputs }));
+    };
+    return { anew, provider, checked, diff: () => (diff ??= askForDiff()) };
   }
 
   #withIgnored(urn: string, goal: Goal, oldInputs: PropertyMap): PropertyMap {
@@ -179,27 +233,14 @@ export class StepGenerator {
     return { ...draft, inputs };
   }
 
-  async #diff(
-    goal: Goal,
-    old: ResourceState,
-    checked: ResourceState,
-    provider: ResourceProvider | undefined,
-  ): Promise<DiffResult> {
-    const news = checked.inputs ?? {};
-    const olds = old.inputs ?? {};
+  async #diff(goal: Goal, old: ResourceState, checked: ResourceState, asked: Inquiry): Promise<DiffResult> {
     const replace = (key: string): DiffResult => ({ ...someDiff, replaceKeys: [key] });
     if (this.#isToBeReplaced(old)) return replace("id");
     if (checked.deletedWith && this.#replaced.has(checked.deletedWith)) return replace("deletedWith");
-    if (!provider) return compareInputs(olds, news);
     if (await this.#providerWasReplaced(old, checked)) return replace("provider");
-    const { urn, type } = checked;
-    const diff = await diffResource(provider, {
-      ...{ urn, type, name: goal.name, id: old.id ?? "", news, ignoreChanges: goal.ignoreChanges },
-      oldInputs: olds,
-      oldOutputs: old.outputs ?? {},
-    });
-    if (diff.unavailable) this.#context.say(urn, "warning", diff.unavailable);
-    return applyReplaceOnChanges(diff, goal.replaceOnChanges, Boolean(old.initErrors?.length));
+    const diff = await asked.diff();
+    if (diff.unavailable) this.#context.say(checked.urn, "warning", diff.unavailable);
+    return applyReplaceOnChanges(diff, checked.custom ? goal.replaceOnChanges : [], Boolean(old.initErrors?.length));
   }
 
   async #providerWasReplaced(old: ResourceState, checked: ResourceState): Promise<boolean> {

@@ -28,6 +28,8 @@ function plainText(text: string): string {
 /** A value of a state, a preview or a call in a short form that both engines' values have when they mean the same. */
 export function plain(value: Json, key = ""): Json {
   if (typeof value === "string") return plainText(value);
+  // The Pulumi CLI writes -0, which JSON.stringify, and so the recordings, do not have.
+  if (value === 0) return 0;
   if (Array.isArray(value)) {
     const items = value.map((item) => plain(item));
     return sets.has(key) ? items.sort() : items;

@@ -73,6 +73,7 @@ export function hasPulumiCli(): boolean {
 // Frames of the SDK are kept out of stack traces: util.inspect of Node 20 takes half a minute for a coloured frame whose
 // file stands directly in a scope's folder, as the SDK's source maps have it.
 const prelude = `
+require(${JSON.stringify(path.join(root, "boot/lazy-sdk.cjs"))}).loadSdkLazily(require);
 Error.stackTraceLimit = 4;
 const pulumi = require("@pulumi/pulumi");
 class Thing extends pulumi.CustomResource {

@@ -1,0 +1,47 @@
+import { Command, CommanderError } from "commander";
+
+import { programVersion } from "../version";
+import { abortCommand } from "./abort";
+import { adoptCommand } from "./adopt";
+import { backupsCommand } from "./backups";
+import { serviceCommand } from "./service";
+import { statusCommand } from "./status";
+
+const engineHelp = `
+Pulumi's words, with Pulumi's flags:
+  preview [--diff|--json]   show the whole upgrade, touch nothing
+  up [--yes]                do it
+  refresh                   ask what is really there, change only the state
+  destroy                   forget the installation; deletes no data
+  stack, state, config      stacks, their state and their settings
+  cancel                    remove the lock of a run that is no more
+  --engine <name>           'pulumi' or 'standalone', in place of what this machine has
+
+An upgrade:  octollm config set version 1.0.0 && octollm preview && octollm up
+The way back: set the old version again.`;
+
+/**
+ * Runs one of the words that are not Pulumi's: the chores around an upgrade.
+ *
+ * @returns the exit code
+ */
+export async function runChore(argv: readonly string[]): Promise<number> {
+  const program = new Command("octollm")
+    .description("Takes an OctoLLM installation from one version to another, and back.")
+    .version(programVersion)
+    .addHelpText("after", engineHelp)
+    .addCommand(adoptCommand())
+    .addCommand(statusCommand())
+    .addCommand(backupsCommand())
+    .addCommand(abortCommand())
+    .addCommand(serviceCommand(), { hidden: true });
+  for (const command of [program, ...program.commands.flatMap((one) => [one, ...one.commands])]) command.exitOverride();
+  try {
+    await program.parseAsync(argv, { from: "user" });
+    return 0;
+  } catch (error) {
+    // Commander has already said what was wrong with the command line.
+    if (error instanceof CommanderError) return error.exitCode;
+    throw error;
+  }
+}
