@@ -48,7 +48,7 @@ export interface RunResult {
 export class Interrupts {
   #count = 0;
   #onFirst: (() => void) | undefined;
-  readonly #say: (line: string) => void;
+  #say: (line: string) => void;
   readonly #kill: Set<() => void> = new Set();
 
   constructor(say: (line: string) => void) {
@@ -57,6 +57,11 @@ export class Interrupts {
 
   get happened(): boolean {
     return this.#count > 0;
+  }
+
+  /** Where lines go from now on. */
+  sayThrough(say: (line: string) => void): void {
+    this.#say = say;
   }
 
   /** What to do at the first one; at once when it has been. */

@@ -9,7 +9,7 @@ import { effectiveConfig } from "../config/effective";
 import type { EngineEvent } from "../deploy/events";
 import { painter } from "../display/colours";
 import { renderDiagnostics } from "../display/diagnostics";
-import { renderOutputChanges, renderSteps } from "../display/diff-view";
+import { renderOutputChanges, renderSteps, type StackOutputs } from "../display/diff-view";
 import { renderJson } from "../display/json-view";
 import { ProgressView } from "../display/progress-view";
 import { Recorder } from "../display/recorder";
@@ -141,10 +141,18 @@ async function runShown(
   };
   const refresh = operation === "refresh" || wantsRefresh(context);
   const running = runDeployment(session, { preview, kind: operation, refresh, emit, interrupts });
-  const result = await running.finally(() => view.close());
+  const warn = (line: string): void => context.warn(line);
+  interrupts.sayThrough(view instanceof TreeView ? (line) => view.print(line) : warn);
+  const result = await running.finally(() => {
+    view.close();
+    interrupts.sayThrough(warn);
+  });
   if (!quiet) showEnd(context, session, recorder, result, preview);
   return { ...result, recorder };
 }
+
+/** What an update has put out is shown whole. */
+const noOutputs: StackOutputs = { old: undefined, new: undefined };
 
 function showEnd(
   context: CommandContext,
@@ -155,9 +163,9 @@ function showEnd(
 ): void {
   const paint = painter(context.terminal.colours);
   const sections: string[] = [];
-  if (context.flags.diff === true && preview) {
-    const steps = renderSteps(recorder.steps, recorder.stackOutputs, paint);
-    if (steps) context.terminal.write(steps);
+  if (context.flags.diff === true) {
+    const steps = renderSteps(recorder.steps, preview ? recorder.stackOutputs : noOutputs, paint);
+    if (steps) context.terminal.write(`${preview ? "" : "\n"}${steps}`);
   } else sections.push("");
   const root = `${session.backend.project.name}-${session.stack}`;
   sections.push(renderDiagnostics(recorder.diagnostics, root, paint));

@@ -34,7 +34,7 @@ export class TreeView {
     this.#terminal = terminal;
     this.#paint = painter(terminal.colours);
     this.#preview = preview;
-    this.#timer = setInterval(() => this.#draw(Math.max(4, terminal.rows - 2)), redrawEvery).unref();
+    this.#timer = setInterval(() => this.#drawWithinTheTerminal(), redrawEvery).unref();
   }
 
   show(event: EngineEvent): void {
@@ -55,12 +55,23 @@ export class TreeView {
     }
   }
 
+  /** A line that stays, above the tree. */
+  print(line: string): void {
+    this.#terminal.write(`${cursorUp(this.#drawn)}${eraseBelow}${line}\n`);
+    this.#drawn = 0;
+    if (this.#rows.size > 0) this.#drawWithinTheTerminal();
+  }
+
   /** Draws the tree a last time, whole, and leaves it on the terminal. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
     clearInterval(this.#timer);
     this.#draw(Infinity);
+  }
+
+  #drawWithinTheTerminal(): void {
+    this.#draw(Math.max(4, this.#terminal.rows - 2));
   }
 
   #draw(most: number): void {

@@ -34,7 +34,8 @@ describe("the standalone engine's steps", function () {
       const a = new Thing("a", { value: "two" });
       const b = new Thing("b", { value: a.computed, replaceMe: 1 });
       module.exports = { out: b.computed };`);
-    const changed = await succeed(...up);
+    const changed = await succeed(...up, "--diff");
+    assert.match(changed.stdout, /~ demo:index:Thing: \(update\)\n.*\n.*\n {6}~ value: "one" => "two"\n/);
     assert.match(changed.stdout, /~ 1 updated\n {4}- 1 deleted\n {4}\+-1 replaced\n {4}3 changes\. 1 unchanged/);
     const calls = project.calls().filter((call) => call.endsWith("done"));
     assert.deepEqual(calls.slice(0, 2), ["update a done", "create b done"]);

@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import type { EngineEvent, StepMetadata, StepOp } from "../../engine/deploy/events";
 import { TreeView } from "../../engine/display/tree-view";
 
-const eraseBelow = "\u001B[0J";
+const escape = "\u001B";
+const eraseBelow = `${escape}[0J`;
 const urnOf = (type: string, name: string): string => `urn:pulumi:dev::octollm::${type}::${name}`;
 const stack = urnOf("pulumi:pulumi:Stack", "octollm-dev");
 const group = urnOf("upgrade:index:Upgrade", "octollm");
@@ -46,6 +47,19 @@ function drawn(events: readonly EngineEvent[], { rows = 24, preview = false } = 
     .split("\n");
 }
 
+/** The lines on a terminal after all that was written to it. */
+function screenOf(written: string): string[] {
+  const lines = [""];
+  let row = 0;
+  const pieces = new RegExp(`${escape}\\[(\\d+)A\\r|${escape}\\[0J|([^${escape}\\n]*\\n)`, "g");
+  for (const [, up, text] of written.matchAll(pieces)) {
+    if (up) row -= Number(up);
+    else if (text === undefined) lines.splice(row, lines.length, "");
+    else lines[row++] = text.trimEnd();
+  }
+  return lines.slice(0, row);
+}
+
 describe("the tree of a run on a terminal", () => {
   it("shows what was changed under what it belongs to, and nothing that stayed as it was", () => {
     const events = [root, upgrade, quiesce, unchanged].flatMap((one) => [started(one), done(one)]);
@@ -73,5 +87,25 @@ describe("the tree of a run on a terminal", () => {
   it("names operations in a preview, without times", () => {
     const lines = drawn([started(root), started(upgrade), started(quiesce), done(quiesce)], { preview: true });
     assert.equal(lines.at(-1), " ~     └─ upgrade:Quiesce quiesce  update");
+  });
+
+  it("stays whole below a line that is said while it is drawn", () => {
+    let written = "";
+    const write = (text: string): void => void (written += text);
+    const view = new TreeView({ write, colours: false, interactive: true, live: true, columns: 80, rows: 24 }, false);
+    view.print("before");
+    for (const event of [started(root), done(root), started(upgrade), started(quiesce)]) view.show(event);
+    view.print("^C received");
+    view.print("and once more");
+    view.show(done(quiesce));
+    view.close();
+    assert.deepEqual(screenOf(written), [
+      "before",
+      "^C received",
+      "and once more",
+      "    pulumi:pulumi:Stack octollm-dev",
+      "    └─ upgrade:Upgrade octollm  ...",
+      " ~     └─ upgrade:Quiesce quiesce  updated (1.23s)",
+    ]);
   });
 });
