@@ -1,5 +1,5 @@
 import { expectArguments } from "../cli-options";
-import { type ConfigNode, decryptNode, holdsSecret, type StackConfig } from "../config/stack-config";
+import { type ConfigNode, decryptNode, holdsSecret, type StackConfig, textOf } from "../config/stack-config";
 import { ExitCode, OperatorError } from "../errors";
 import { type CommandContext, readStandardInput, textFlag } from "./context";
 import { table } from "./table";
@@ -9,9 +9,6 @@ function stackConfig(context: CommandContext): { stack: string; config: StackCon
   const stack = backend.requireStack(textFlag(context, "stack"));
   return { stack, config: backend.config(stack) };
 }
-
-const asText = (node: ConfigNode): string =>
-  typeof node === "object" && node !== null ? JSON.stringify(node) : String(node ?? "");
 
 /** Keys of the project's own namespace are shown without it. */
 function shortKey(context: CommandContext, key: string): string {
@@ -37,7 +34,7 @@ export async function list(context: CommandContext): Promise<number> {
   if (entries.length === 0) context.warn(`stack '${stack}' has no settings of its own`);
   const rows = entries.map(([key, node]) => [
     shortKey(context, key),
-    holdsSecret(node) && !show ? "[secret]" : asText(show ? decryptNode(node, secrets, key) : node),
+    holdsSecret(node) && !show ? "[secret]" : textOf(show ? decryptNode(node, secrets, key) : node),
   ]);
   context.print(table(["KEY", "VALUE"], rows));
   return ExitCode.success;
@@ -47,7 +44,7 @@ function jsonEntry(node: ConfigNode, shown: ConfigNode, show: boolean): Record<s
   const secret = holdsSecret(node);
   if (secret && !show) return { secret };
   const isObject = typeof shown === "object" && shown !== null;
-  return { value: asText(shown), ...(isObject ? { objectValue: shown } : {}), secret };
+  return { value: textOf(shown), ...(isObject ? { objectValue: shown } : {}), secret };
 }
 
 /** `config get <key>`: one setting, decrypted. */
@@ -60,11 +57,7 @@ export async function get(context: CommandContext): Promise<number> {
     throw new OperatorError(`configuration key '${shortKey(context, key)}' not found for stack '${stack}'`);
   const secrets = holdsSecret(node) ? await context.backend().secrets(config) : undefined;
   const value = decryptNode(node, secrets, key);
-  context.print(
-    context.flags.json === true
-      ? JSON.stringify({ value: asText(value), secret: holdsSecret(node) }, null, 2)
-      : asText(value),
-  );
+  context.print(context.flags.json === true ? JSON.stringify(jsonEntry(node, value, true), null, 2) : textOf(value));
   return ExitCode.success;
 }
 
@@ -107,13 +100,10 @@ export async function set(context: CommandContext): Promise<number> {
   return ExitCode.success;
 }
 
-/** `config rm <key>`. */
+/** `config rm <key>`: what is not there is no fault, as with the Pulumi CLI. */
 export function remove(context: CommandContext): number {
   expectArguments("config rm", context.args, 1, 1);
-  const { stack, config } = stackConfig(context);
-  const key = config.fullKey(context.args[0] ?? "");
-  if (!config.remove(key, context.flags.path === true))
-    throw new OperatorError(`configuration key '${shortKey(context, key)}' not found for stack '${stack}'`);
-  config.save();
+  const { config } = stackConfig(context);
+  if (config.remove(config.fullKey(context.args[0] ?? ""), context.flags.path === true)) config.save();
   return ExitCode.success;
 }

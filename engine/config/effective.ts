@@ -2,14 +2,13 @@ import { ExitCode, OperatorError } from "../errors";
 import { makeSecret, type PropertyMap } from "../property/value";
 import type { ConfigDeclaration, Project } from "./project";
 import type { Secrets } from "./secrets";
-import { type ConfigNode, type ConfigValue, decryptNode, holdsSecret, type StackConfig } from "./stack-config";
+import { type ConfigNode, type ConfigValue, decryptNode, holdsSecret, type StackConfig, textOf } from "./stack-config";
 
 /** The settings that a program is run with, by full key: the stack's own and the project's defaults. */
 export type EffectiveConfig = Map<string, ConfigValue>;
 
 function toValue(node: ConfigNode, secret: boolean): ConfigValue {
-  if (typeof node === "object" && node !== null) return { value: JSON.stringify(node), secret, object: node };
-  return { value: node === null ? "" : String(node), secret };
+  return { value: textOf(node), secret, ...(typeof node === "object" && node !== null ? { object: node } : {}) };
 }
 
 function matches(value: ConfigValue, type: string, declaration: ConfigDeclaration): boolean {

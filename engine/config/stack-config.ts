@@ -1,10 +1,10 @@
 import path from "node:path";
 
-import { type Document, isMap, parseDocument } from "yaml";
+import { type Document, isMap, isSeq, parseDocument } from "yaml";
 
 import { readIfThere, writeDurably } from "../backend/files";
 import { ExitCode, NotImplementedError, OperatorError } from "../errors";
-import { parsePath, type PathElement } from "../property/path";
+import { formatPath, parsePath, type PathElement } from "../property/path";
 import type { Project } from "./project";
 import type { Secrets } from "./secrets";
 
@@ -18,6 +18,18 @@ export interface ConfigValue {
   secret: boolean;
   /** The object or array itself. */
   object?: ConfigNode;
+}
+
+/** A setting as a program is given it: scalars as they are, all else as JSON with its keys in order. */
+export function textOf(node: ConfigNode): string {
+  return typeof node === "object" && node !== null ? JSON.stringify(sorted(node)) : String(node ?? "");
+}
+
+function sorted(node: ConfigNode): ConfigNode {
+  if (typeof node !== "object" || node === null) return node;
+  if (Array.isArray(node)) return node.map(sorted);
+  const entries = Object.entries(node).sort(([left], [right]) => (left < right ? -1 : 1));
+  return Object.fromEntries(entries.map(([key, item]) => [key, sorted(item)]));
 }
 
 const knownKeys = new Set(["encryptionsalt", "config", "secretsprovider"]);
@@ -130,16 +142,22 @@ export class StackConfig {
     return value as ConfigNode | undefined;
   }
 
+  /** @throws OperatorError when the path leads through a scalar, past the end of an array, or into it by a name */
   set(key: string, value: ConfigNode, asPath = false): void {
     const location = this.#locate(key, asPath);
     if (!isMap(this.#document.get("config"))) this.#document.set("config", this.#document.createNode({}));
-    for (let depth = 3; depth < location.length; depth++) {
+    for (let depth = 2; depth < location.length; depth++) {
       const outer = location.slice(0, depth);
-      if (!this.#document.hasIn(outer))
-        this.#document.setIn(outer, this.#document.createNode(typeof location[depth] === "number" ? [] : {}));
-    }
-    if (location.length > 2 && !this.#document.hasIn(location.slice(0, 2))) {
-      this.#document.setIn(location.slice(0, 2), this.#document.createNode(typeof location[2] === "number" ? [] : {}));
+      const next = location[depth];
+      const present: unknown = this.#document.getIn(outer);
+      // A text of the first level gives way, as with the Pulumi CLI.
+      if (present === undefined || (depth === 2 && typeof present === "string"))
+        this.#document.setIn(outer, this.#document.createNode(typeof next === "number" ? [] : {}));
+      else if (isSeq(present) ? !(typeof next === "number" && next <= present.items.length) : !isMap(present))
+        throw new OperatorError(
+          `'${key}' cannot be set: ${formatPath(outer.slice(1))} has no place for '${String(next)}'. Nothing was changed.`,
+          ExitCode.configuration,
+        );
     }
     this.#document.setIn(location, this.#document.createNode(value));
   }

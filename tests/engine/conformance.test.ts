@@ -5,6 +5,7 @@ import type { Json } from "./conformance/observe";
 import { readRecording, recordedNames } from "./conformance/recordings";
 import { rules } from "./conformance/rules";
 import { playCase } from "./conformance/separate-stacks";
+import { playSettings, settings } from "./conformance/settings";
 import { type Observed, playRules } from "./conformance/shared-stack";
 import { type Engine, hasPulumiCli, pulumiCli, standalone } from "./support/project";
 
@@ -56,13 +57,14 @@ for (const [who, engine, isHere] of engines)
 
     for (const { name } of cases)
       it(`where things fail: ${name}`, async () => assertAsRecorded(name, (await played.cases.get(name)) ?? []));
+    it("for settings and their paths", async () => assertAsRecorded(settings, await playSettings(engine)));
     for (const name of ruleNames)
       it(`for the rule ${name}`, async () => assertAsRecorded(name, (await played.rules).get(name) ?? []));
   });
 
 describe("the recordings of the Pulumi CLI", () => {
   it("are of one version, and each is of a rule or a case that is played", () => {
-    const names = [...ruleNames, ...cases.map(({ name }) => name)];
+    const names = [settings, ...ruleNames, ...cases.map(({ name }) => name)];
     assert.deepEqual(recordedNames().sort(), names.sort());
     assert.equal(new Set(names.map((name) => readRecording(name).cli)).size, 1);
   });

@@ -6,6 +6,7 @@ import { pulumiCli } from "../support/project";
 import { cases } from "./cases";
 import { writeRecording } from "./recordings";
 import { playCase } from "./separate-stacks";
+import { playSettings, settings } from "./settings";
 import { playRules } from "./shared-stack";
 
 async function main(names: readonly string[]): Promise<void> {
@@ -13,6 +14,7 @@ async function main(names: readonly string[]): Promise<void> {
   const isWanted = (name: string): boolean => names.length === 0 || names.includes(name);
   if (isWanted("rules"))
     for (const [name, commands] of await playRules(pulumiCli)) writeRecording(name, { cli, commands });
+  if (isWanted(settings)) writeRecording(settings, { cli, commands: await playSettings(pulumiCli) });
   for (const played of cases.filter(({ name }) => isWanted(name)))
     writeRecording(played.name, { cli, commands: await playCase(pulumiCli, played) });
 }
