@@ -114,6 +114,7 @@ async function describeBackup(listed: ListedBackup, around: Surroundings): Promi
       created: "",
       release: "",
       revision: null,
+      databaseBytes: 0,
       environmentDigest: "",
       environment: null,
       hasConfig: false,
@@ -127,6 +128,7 @@ async function describeBackup(listed: ListedBackup, around: Surroundings): Promi
     created,
     release,
     revision,
+    databaseBytes: manifest.installation.bytes,
     environmentDigest: manifest.environment,
     hasConfig: has(configArchive),
   };

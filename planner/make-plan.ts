@@ -6,7 +6,7 @@ import { noRestore } from "./backups";
 import { findRelease, releasesBetween, revisionIndex } from "./chain";
 import { planChecks } from "./checks";
 import { planEnvironment } from "./environment";
-import { obstacles } from "./obstacles";
+import { obstacles, restoreObstacles } from "./obstacles";
 import type { BackupPlan, DeployPlan, Direction, LossPlan, Plan } from "./plan";
 import { type Refusal, refusals } from "./refusals";
 import {
@@ -128,7 +128,9 @@ function restorePlan(world: World, goal: Goal, catalogue: Catalogue, chosen: Cho
     rollback: planRestoreWayBack(world, goal, from, restore),
     loss: planRestoreLoss(chosen, to, hash),
   };
-  return { kind: "plan", plan: { id: hash(content, 12), attempt: world.nextAttempt, ...content }, settled: false };
+  const plan = { id: hash(content, 12), attempt: world.nextAttempt, ...content };
+  const reasons = restoreObstacles(plan, world, chosen.backup.databaseBytes);
+  return reasons.length > 0 ? { kind: "refused", reasons } : { kind: "plan", plan, settled: false };
 }
 
 /** The database decides; where it is already right, the versions do. */

@@ -8,12 +8,8 @@ const smallestDump = 0.2;
 /** A backup grows with its database from one to the next. */
 const growth = 1.2;
 
-/** Space for the backup, and for the second copy that a rewritten table needs. */
-export function judgeDisk(plan: Plan, world: World, catalogue: Catalogue): Refusal[] {
-  return [...judgeBackups(plan, world), ...judgeRewrites(plan, world, catalogue)];
-}
-
-function judgeBackups({ backup }: Plan, { disk, server }: World): Refusal[] {
+/** Space for the backup. */
+export function judgeBackupRoom({ backup }: Plan, { disk, server }: World): Refusal[] {
   if (backup.required && disk.backupsFault !== null)
     return [
       {
@@ -37,7 +33,8 @@ function judgeBackups({ backup }: Plan, { disk, server }: World): Refusal[] {
   ];
 }
 
-function judgeRewrites(plan: Plan, { disk, server }: World, catalogue: Catalogue): Refusal[] {
+/** Space for the second copy that a rewritten table needs. */
+export function judgeRewriteRoom(plan: Plan, { disk, server }: World, catalogue: Catalogue): Refusal[] {
   if (!disk.data) return [];
   const rewritten = new Set(
     [...plan.revisions.pre, ...plan.revisions.post].flatMap(({ revision, direction }) => {
@@ -57,6 +54,20 @@ function judgeRewrites(plan: Plan, { disk, server }: World, catalogue: Catalogue
       text:
         `the data directory '${disk.data.path}' has ${size(disk.data.free)} left, and rewriting ` +
         `${tables.map(({ name }) => name).join(", ")} needs ${size(needed)} until it is done. Make room`,
+    },
+  ];
+}
+
+/** Space for the restored database, which stands beside the old one until that is pruned. */
+export function judgeRestoreRoom({ restore }: Plan, { disk }: World, databaseBytes: number): Refusal[] {
+  const isLoaded = restore.way === "swap" || restore.way === "replace";
+  if (!isLoaded || !disk.data || disk.data.free >= databaseBytes) return [];
+  return [
+    {
+      path: "database",
+      text:
+        `the data directory '${disk.data.path}' has ${size(disk.data.free)} left, and the database of backup ` +
+        `${restore.backup ?? ""} needs ${size(databaseBytes)}. Make room`,
     },
   ];
 }
