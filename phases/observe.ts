@@ -12,7 +12,7 @@ import { processRuntime } from "../runtimes/process";
 import { nextAttemptWithoutLedger } from "./attempt-number";
 import { readDisk } from "./disk";
 import { FaultCollector, type ObservedService } from "./faults";
-import { lookAtDatabase, readRestoreWorld } from "./restore-facts";
+import { type DatabaseLook, lookAtDatabase, readRestoreWorld } from "./restore-facts";
 import { catalogueFolder, readAddress, readEnvironment, serviceSpecs, type Site } from "./site";
 
 /** What Preflight saw: the planner's world, and the facts behind it. */
@@ -62,7 +62,7 @@ export async function observe(view: View, known?: Known): Promise<Observation> {
     release: findRunningRelease({ services, database, ledger, catalogue }),
     revisions: database.revisions,
     looksLike,
-    server: describeServer(database, ledger),
+    server: describeServer(found),
     disk: await readDisk(site, address, database),
     dumpTool: await findDumpTool(database),
     openAttempt: unfinishedAttempt(ledger),
@@ -107,7 +107,7 @@ async function findDumpTool({ serverVersionNumber }: DatabaseFacts): Promise<Dum
   }
 }
 
-function describeServer({ role, ...database }: DatabaseFacts, ledger: Ledger): ServerFacts {
+function describeServer({ database: { role, ...database }, tables, ledger }: DatabaseLook): ServerFacts {
   return {
     user: role.user,
     isReplica: database.inRecovery,
@@ -118,6 +118,7 @@ function describeServer({ role, ...database }: DatabaseFacts, ledger: Ledger): S
     createsIn: role.createsIn,
     searchPath: database.searchPath,
     relations: database.relations,
+    tables,
   };
 }
 

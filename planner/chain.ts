@@ -44,7 +44,6 @@ export function stepUp(migration: Migration): RevisionStep {
     before: migration.downRevision,
     after: migration.revision,
     sql: migration.up.sql,
-    locks: describeLocks(migration, "up"),
     undo: migration.down?.sql ?? null,
   };
 }
@@ -58,19 +57,11 @@ export function stepDown(migration: Migration): RevisionStep {
     before: migration.revision,
     after: migration.downRevision,
     sql: migration.down.sql,
-    locks: describeLocks(migration, "down"),
     undo: migration.up.sql,
   };
 }
 
 function describeStep({ revision, title, release, transaction, checksum }: Migration) {
-  return { revision, title, release, transaction, checksum };
-}
-
-function describeLocks(migration: Migration, direction: "up" | "down"): string[] {
-  const locks = migration[direction]?.statements.flatMap((statement) => statement.locks) ?? [];
-  const lines = locks.map(
-    ({ relation, mode, rewrites }) => `${relation}: ${mode}${rewrites ? ", rewrites the table" : ""}`,
-  );
-  return [...new Set(lines)];
+  // What the statements do depends on the world, and on who is stopped: the whole plan is looked at for that.
+  return { revision, title, release, transaction, checksum, facts: [], hazards: [] };
 }

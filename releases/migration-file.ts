@@ -2,9 +2,11 @@ import { createHash } from "node:crypto";
 
 import type { Node } from "libpg-query";
 
-import { parseScript, parseStatements } from "../postgres/statements";
+import { withTransactionHazards } from "../postgres/hazards/script";
+import { type ParsedStatement, parseStatements, withoutTree } from "../postgres/statements";
 import { CatalogueError } from "./errors";
 import type { Migration, Script } from "./release";
+import { alwaysStops, withWaivers } from "./waivers";
 
 const revisionPattern = /^[A-Za-z0-9_]{1,32}$/;
 
@@ -62,7 +64,13 @@ export function parseMigrationFile(text: string, file: string, release: string):
     throw fail(lineOf("revision"), `the file's name must begin with '${get("revision")}_'`);
 
   const transaction = get("transaction") as Migration["transaction"];
-  const section = (from: number, to: number) => readSection({ lines, from, to, file, transaction });
+  const behaviour = {
+    phase: get("phase") as Migration["phase"],
+    previousCode: get("previous_code") as Migration["previousCode"],
+    writers: get("writers") as Migration["writers"],
+  };
+  const section = (from: number, to: number, isDown: boolean) =>
+    readSection({ lines, from, to, file, transaction, isDown, alwaysStopped: alwaysStops(behaviour) });
   return {
     revision: get("revision"),
     downRevision: get("down_revision") === "none" ? null : get("down_revision"),
@@ -70,11 +78,9 @@ export function parseMigrationFile(text: string, file: string, release: string):
     release,
     file,
     transaction,
-    phase: get("phase") as Migration["phase"],
-    previousCode: get("previous_code") as Migration["previousCode"],
-    writers: get("writers") as Migration["writers"],
-    up: section(upLine + 1, downLine < 0 ? lines.length : downLine),
-    down: downLine < 0 ? null : section(downLine + 1, lines.length),
+    ...behaviour,
+    up: section(upLine + 1, downLine < 0 ? lines.length : downLine, false),
+    down: downLine < 0 ? null : section(downLine + 1, lines.length, true),
     downClass,
     downLoss,
     checksum: createHash("sha256").update(text.replaceAll("\r\n", "\n")).digest("hex"),
@@ -109,36 +115,43 @@ interface SectionOfFile {
   readonly to: number;
   readonly file: string;
   readonly transaction: Migration["transaction"];
+  readonly isDown: boolean;
+  readonly alwaysStopped: boolean;
 }
 
-function readSection({ lines, from, to, file, transaction }: SectionOfFile): Script {
+function readSection({ lines, from, to, transaction, ...scope }: SectionOfFile): Script {
+  const { file } = scope;
   const bounded = lines.slice(from, to);
   const first = bounded.findIndex((line) => line.trim() !== "");
   const last = bounded.findLastIndex((line) => line.trim() !== "");
   const sql = first < 0 ? [] : bounded.slice(first, last + 1).map((line) => line.trimEnd());
-  const place = { file, firstLine: from + first + 1 };
-  const statements = parseScript(sql.join("\n"), place);
-  if (statements.length === 0)
-    throw new CatalogueError([{ file, line: from, reason: "this section has no statement" }]);
-  if (transaction === "transactional") {
-    const alone = statements.find((statement) => /\bCONCURRENTLY\b/i.test(statement.sql));
-    if (alone)
-      throw new CatalogueError([
-        { file, line: alone.line, reason: "CONCURRENTLY cannot run in a transaction: say 'transaction: none'" },
-      ]);
+  const firstLine = from + first + 1;
+  const parsed = parseStatements(sql.join("\n"), { file, firstLine });
+  if (parsed.length === 0) throw new CatalogueError([{ file, line: from, reason: "this section has no statement" }]);
+  for (const statement of parsed) {
+    const reason = transaction === "none" ? refuseAlone(statement) : refuseTogether(statement);
+    if (reason !== null) throw new CatalogueError([{ file, line: statement.line, reason }]);
   }
-  const unsafe = parseStatements(sql.join("\n"), place).find(({ node }) => !isRepeatable(node));
-  if (transaction === "none" && unsafe)
-    throw new CatalogueError([
-      {
-        file,
-        line: unsafe.line,
-        reason:
-          "without a transaction an up that is killed here would do this again: only CREATE, DROP and REINDEX INDEX " +
-          "CONCURRENTLY, VACUUM and ANALYZE may stand in 'transaction: none'",
-      },
-    ]);
-  return { sql, statements };
+  const statements = parsed.map(withoutTree);
+  const judged = transaction === "transactional" ? withTransactionHazards(statements) : statements;
+  return { sql, statements: withWaivers(judged, { ...scope, lines: sql, firstLine }) };
+}
+
+/** Why a statement may not stand in a revision that is one transaction; null when it may. */
+function refuseTogether({ node, sql }: ParsedStatement): string | null {
+  if (/\bCONCURRENTLY\b/i.test(sql)) return "CONCURRENTLY cannot run in a transaction: say 'transaction: none'";
+  if ("TransactionStmt" in node)
+    return "the revision is one transaction with its stamp: BEGIN, COMMIT and their like may not stand in it";
+  return null;
+}
+
+/** Why a statement may not stand in a revision without a transaction; null when it may. */
+function refuseAlone({ node }: ParsedStatement): string | null {
+  if (isRepeatable(node)) return null;
+  return (
+    "without a transaction an up that is killed here would do this again: only CREATE, DROP and REINDEX INDEX " +
+    "CONCURRENTLY, VACUUM and ANALYZE may stand in 'transaction: none'"
+  );
 }
 
 /** Whether a statement may be done again after a run that was killed: its effect is known, or nobody sees it. */

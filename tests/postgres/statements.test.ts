@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 
 import { parseDatabaseUrl } from "../../postgres/connection";
+import { blockedBy, lockModes } from "../../postgres/statement-locks";
 import { loadParser, parseScript, SqlSyntaxError } from "../../postgres/statements";
 import { testDatabase } from "../support/postgres";
 import { outsider } from "./installation";
@@ -250,6 +251,35 @@ describe("the locks of a statement, judged by a live server", () => {
             );
       }
     });
+    assert.deepEqual(wrong, []);
+  });
+
+  it("keep those waiting who are said to wait, and nobody else", async () => {
+    const wrong: string[] = [];
+    await outsider(parseDatabaseUrl(url), (client) =>
+      outsider(parseDatabaseUrl(url), async (other) => {
+        const waits = async (mode: string) => {
+          try {
+            await other.query(`BEGIN; LOCK TABLE t IN ${mode} MODE NOWAIT`);
+            return false;
+          } catch (error) {
+            if ((error as { code?: string }).code !== "55P03") throw error;
+            return true;
+          } finally {
+            await other.query("ROLLBACK");
+          }
+        };
+        for (const mode of lockModes) {
+          await client.query(`BEGIN; LOCK TABLE t IN ${mode} MODE`);
+          // The locks that SELECT and UPDATE take.
+          const found = { reads: await waits("ACCESS SHARE"), writes: await waits("ROW EXCLUSIVE") };
+          await client.query("ROLLBACK");
+          const said = blockedBy(mode);
+          if (found.reads !== said.reads || found.writes !== said.writes)
+            wrong.push(`${mode} blocks ${JSON.stringify(found)}, said ${JSON.stringify(said)}`);
+        }
+      }),
+    );
     assert.deepEqual(wrong, []);
   });
 });
