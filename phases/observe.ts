@@ -6,6 +6,7 @@ import type { DatabaseAddress } from "../postgres/connection";
 import { errorText } from "../postgres/errors";
 import type { DatabaseFacts } from "../postgres/facts";
 import { type Ledger, nextAttempt } from "../postgres/ledger";
+import type { Measure } from "../postgres/measures";
 import { loadCatalogue } from "../releases/catalogue";
 import type { Catalogue } from "../releases/release";
 import { processRuntime } from "../runtimes/process";
@@ -22,6 +23,8 @@ export interface Observation {
   readonly catalogue: Catalogue;
   readonly database: DatabaseFacts;
   readonly ledger: Ledger;
+  /** How long statements took in earlier attempts. */
+  readonly measures: readonly Measure[];
   readonly services: readonly ObservedService[];
 }
 
@@ -56,7 +59,7 @@ export async function observe(view: View, known?: Known): Promise<Observation> {
   const how = { budgetMs: site.preview.budget * 1000, mayBeDamaged: restoreFrom !== "", catalogue };
   const found = address && (await faults.of("database", lookAtDatabase(address, how)));
   if (!catalogue || !environment || !services || !address || !found) throw faults.fault(services ?? []);
-  const { database, ledger, looksLike, damage } = found;
+  const { database, ledger, measures, looksLike, damage } = found;
   const world: World = {
     database: database.database,
     release: findRunningRelease({ services, database, ledger, catalogue }),
@@ -81,7 +84,7 @@ export async function observe(view: View, known?: Known): Promise<Observation> {
     applied: ledger.appliedRevisions,
     restore: await readRestoreWorld(site, found, version),
   };
-  return { world, address, catalogue, database, ledger, services };
+  return { world, address, catalogue, database, ledger, measures, services };
 }
 
 /** The last attempt, unless it reached its end: it may be running, have failed, or have been killed. */

@@ -14,6 +14,7 @@ import { DatabaseFault, errorText } from "../postgres/errors";
 import { type DatabaseFacts, readDatabaseFacts, type RelationFacts } from "../postgres/facts";
 import { findRelation } from "../postgres/identifiers";
 import { emptyLedger, type Ledger, readLedger } from "../postgres/ledger";
+import { type Measure, readMeasures } from "../postgres/measures";
 import { refusePooler } from "../postgres/pooler";
 import { recognise } from "../postgres/recognise";
 import { readTableFacts, type TableFacts } from "../postgres/table-facts";
@@ -26,6 +27,7 @@ export interface DatabaseLook {
   /** Of the tables that statements of the catalogue may endanger. */
   readonly tables: readonly TableFacts[];
   readonly ledger: Ledger;
+  readonly measures: readonly Measure[];
   /** Release whose schema the database has, although nobody stamped it. */
   readonly looksLike: Awaited<ReturnType<typeof recognise>> | null;
   /** Why the database cannot be read; null when it can. */
@@ -62,6 +64,7 @@ export async function lookAtDatabase(
         tables: await readTableFacts(client, tablesInQuestion(catalogue, database)),
         looksLike: isUnstamped ? await recognise(client, catalogue.releases) : null,
         ledger: await readLedger(client),
+        measures: await readMeasures(client),
         damage: null,
         rights: await readDatabaseRights(client, address.database),
         related: await listRelatedDatabases(client, address.database),
@@ -75,6 +78,7 @@ export async function lookAtDatabase(
       ...(await readDamagedDatabase(address, options)),
       tables: [],
       ledger: emptyLedger,
+      measures: [],
       looksLike: null,
       damage,
     };

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 
 import type { StopAfter } from "../../phases/attempt";
-import { describeTouched } from "../../phases/estimates";
+import { describeEstimates } from "../../phases/estimates";
 import { describeRefusals, WorldFault } from "../../phases/faults";
 import {
   begin,
@@ -177,7 +177,7 @@ function outputs(inputs: Properties, plan: Plan, { observation }: Look): Propert
 function estimates(plan: Plan, { observation }: Look): string[] {
   const { dumpTool } = observation.world;
   const tool = plan.backup.required && "found" in dumpTool ? row("tool", dumpTool.found) : [];
-  return [...tool, ...describeTouched(plan, observation)];
+  return [...tool, ...describeEstimates(plan, observation)];
 }
 
 function farewell(state: Properties): string {
