@@ -110,7 +110,7 @@ async function findDumpTool({ serverVersionNumber }: DatabaseFacts): Promise<Dum
   }
 }
 
-function describeServer({ database: { role, ...database }, tables, ledger }: DatabaseLook): ServerFacts {
+function describeServer({ database: { role, ...database }, columns, ledger }: DatabaseLook): ServerFacts {
   return {
     user: role.user,
     isReplica: database.inRecovery,
@@ -121,7 +121,7 @@ function describeServer({ database: { role, ...database }, tables, ledger }: Dat
     createsIn: role.createsIn,
     searchPath: database.searchPath,
     relations: database.relations,
-    tables,
+    columns,
   };
 }
 

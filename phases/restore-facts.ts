@@ -17,7 +17,7 @@ import { emptyLedger, type Ledger, readLedger } from "../postgres/ledger";
 import { type Measure, readMeasures } from "../postgres/measures";
 import { refusePooler } from "../postgres/pooler";
 import { recognise } from "../postgres/recognise";
-import { readTableFacts, type TableFacts } from "../postgres/table-facts";
+import { readTableColumns, type TableColumns } from "../postgres/table-columns";
 import type { Catalogue } from "../releases/release";
 import { type Site, sitePath } from "./site";
 
@@ -25,7 +25,7 @@ import { type Site, sitePath } from "./site";
 export interface DatabaseLook {
   readonly database: DatabaseFacts;
   /** Of the tables that statements of the catalogue may endanger. */
-  readonly tables: readonly TableFacts[];
+  readonly columns: readonly TableColumns[];
   readonly ledger: Ledger;
   readonly measures: readonly Measure[];
   /** Release whose schema the database has, although nobody stamped it. */
@@ -61,7 +61,7 @@ export async function lookAtDatabase(
       const isUnstamped = database.revisions.length === 0 && catalogue !== null;
       return {
         database,
-        tables: await readTableFacts(client, tablesInQuestion(catalogue, database)),
+        columns: await readTableColumns(client, tablesInQuestion(catalogue, database)),
         looksLike: isUnstamped ? await recognise(client, catalogue.releases) : null,
         ledger: await readLedger(client),
         measures: await readMeasures(client),
@@ -76,7 +76,7 @@ export async function lookAtDatabase(
     const damage = error.kind === "missing-database" ? "there is no such database" : errorText(error);
     return {
       ...(await readDamagedDatabase(address, options)),
-      tables: [],
+      columns: [],
       ledger: emptyLedger,
       measures: [],
       looksLike: null,

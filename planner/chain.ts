@@ -43,6 +43,7 @@ export function stepUp(migration: Migration): RevisionStep {
     direction: "up",
     before: migration.downRevision,
     after: migration.revision,
+    line: migration.up.firstLine,
     sql: migration.up.sql,
     undo: migration.down?.sql ?? null,
   };
@@ -56,12 +57,13 @@ export function stepDown(migration: Migration): RevisionStep {
     direction: "down",
     before: migration.revision,
     after: migration.downRevision,
+    line: migration.down.firstLine,
     sql: migration.down.sql,
     undo: migration.up.sql,
   };
 }
 
-function describeStep({ revision, title, release, transaction, checksum }: Migration) {
+function describeStep({ revision, title, release, file, transaction, checksum }: Migration) {
   // What the statements do depends on the world, and on who is stopped: the whole plan is looked at for that.
-  return { revision, title, release, transaction, checksum, facts: [], hazards: [] };
+  return { revision, title, release, file, transaction, checksum, facts: [], hazards: [] };
 }

@@ -66,6 +66,9 @@ export interface RevisionStep {
   readonly before: string | null;
   readonly after: string | null;
   readonly transaction: "transactional" | "none";
+  /** The migration file, below the catalogue's folder, and its line on which the SQL begins. */
+  readonly file: string;
+  readonly line: number;
   /** The SQL, a line each. */
   readonly sql: readonly string[];
   /** `line 12: tasks ACCESS EXCLUSIVE: blocks reads and writes, rewrites the table`, one per statement and relation. */

@@ -2,7 +2,7 @@ import { isProven, workOf } from "../postgres/hazards/proven";
 import { hazards } from "../postgres/hazards/table";
 import { findRelation } from "../postgres/identifiers";
 import { blockedBy } from "../postgres/statement-locks";
-import type { TableFacts } from "../postgres/table-facts";
+import type { TableColumns } from "../postgres/table-columns";
 import type { Catalogue, Migration, Statement, StatementLock } from "../releases/release";
 import type { Plan, PlannedHazard, RevisionStep } from "./plan";
 import type { ServerFacts } from "./world";
@@ -40,8 +40,8 @@ function relationOf(name: string, { relations, searchPath }: ServerFacts) {
 }
 
 /** What is known of the table of that name. */
-export function tableOf({ tables, searchPath }: ServerFacts): (name: string) => TableFacts | undefined {
-  return (name) => findRelation(name, tables, searchPath);
+export function tableOf({ columns, searchPath }: ServerFacts): (name: string) => TableColumns | undefined {
+  return (name) => findRelation(name, columns, searchPath);
 }
 
 function describeStatement(statement: Statement, server: ServerFacts): string[] {

@@ -3,7 +3,7 @@ import type { Statement, StatementWork, WorkKind } from "../releases/release";
 import type { Client } from "./connection";
 import { workOf } from "./hazards/proven";
 import { ledgerSchema } from "./ledger-schema";
-import { readTableFacts, type RelationKey } from "./table-facts";
+import { readTableColumns, type RelationKey } from "./table-columns";
 
 /** How long one statement took on how much, once. */
 export interface Measure {
@@ -46,7 +46,7 @@ export async function readWorkloads(client: Client, statements: readonly Stateme
   try {
     await client.query("SET lock_timeout = '500ms'");
     const relations = await findRelations(client, statements);
-    const tables = await readTableFacts(client, [...relations.values()]);
+    const tables = await readTableColumns(client, [...relations.values()]);
     await client.query("RESET lock_timeout");
     const tableOf = (name: string) => {
       const key = relations.get(name);

@@ -1,12 +1,9 @@
 import { createHash } from "node:crypto";
 
-import type { Node } from "libpg-query";
-
-import { withTransactionHazards } from "../postgres/hazards/script";
-import { type ParsedStatement, parseStatements, withoutTree } from "../postgres/statements";
 import { CatalogueError } from "./errors";
 import type { Migration, Script } from "./release";
-import { alwaysStops, withWaivers } from "./waivers";
+import { readStatements } from "./section-statements";
+import { alwaysStops } from "./waivers";
 
 const revisionPattern = /^[A-Za-z0-9_]{1,32}$/;
 
@@ -119,44 +116,14 @@ interface SectionOfFile {
   readonly alwaysStopped: boolean;
 }
 
-function readSection({ lines, from, to, transaction, ...scope }: SectionOfFile): Script {
-  const { file } = scope;
+function readSection({ lines, from, to, ...scope }: SectionOfFile): Script {
   const bounded = lines.slice(from, to);
   const first = bounded.findIndex((line) => line.trim() !== "");
   const last = bounded.findLastIndex((line) => line.trim() !== "");
   const sql = first < 0 ? [] : bounded.slice(first, last + 1).map((line) => line.trimEnd());
   const firstLine = from + first + 1;
-  const parsed = parseStatements(sql.join("\n"), { file, firstLine });
-  if (parsed.length === 0) throw new CatalogueError([{ file, line: from, reason: "this section has no statement" }]);
-  for (const statement of parsed) {
-    const reason = transaction === "none" ? refuseAlone(statement) : refuseTogether(statement);
-    if (reason !== null) throw new CatalogueError([{ file, line: statement.line, reason }]);
-  }
-  const statements = parsed.map(withoutTree);
-  const judged = transaction === "transactional" ? withTransactionHazards(statements) : statements;
-  return { sql, statements: withWaivers(judged, { ...scope, lines: sql, firstLine }) };
-}
-
-/** Why a statement may not stand in a revision that is one transaction; null when it may. */
-function refuseTogether({ node, sql }: ParsedStatement): string | null {
-  if (/\bCONCURRENTLY\b/i.test(sql)) return "CONCURRENTLY cannot run in a transaction: say 'transaction: none'";
-  if ("TransactionStmt" in node)
-    return "the revision is one transaction with its stamp: BEGIN, COMMIT and their like may not stand in it";
-  return null;
-}
-
-/** Why a statement may not stand in a revision without a transaction; null when it may. */
-function refuseAlone({ node }: ParsedStatement): string | null {
-  if (isRepeatable(node)) return null;
-  return (
-    "without a transaction an up that is killed here would do this again: only CREATE, DROP and REINDEX INDEX " +
-    "CONCURRENTLY, VACUUM and ANALYZE may stand in 'transaction: none'"
-  );
-}
-
-/** Whether a statement may be done again after a run that was killed: its effect is known, or nobody sees it. */
-function isRepeatable(node: Node): boolean {
-  if ("IndexStmt" in node) return node.IndexStmt.concurrent === true;
-  if ("DropStmt" in node) return node.DropStmt.concurrent === true;
-  return "ReindexStmt" in node || "VacuumStmt" in node;
+  const statements = readStatements({ ...scope, lines: sql, firstLine });
+  if (statements.length === 0)
+    throw new CatalogueError([{ file: scope.file, line: from, reason: "this section has no statement" }]);
+  return { sql, firstLine, statements };
 }

@@ -92,6 +92,8 @@ export interface Migration {
 export interface Script {
   /** The section as it stands in the file, without header and blank lines at the ends. */
   readonly sql: readonly string[];
+  /** Line of the file on which it begins. */
+  readonly firstLine: number;
   readonly statements: readonly Statement[];
 }
 

@@ -5,7 +5,7 @@ import { isProven, workOf } from "../../postgres/hazards/proven";
 import { withTransactionHazards } from "../../postgres/hazards/script";
 import { type HazardName, hazards } from "../../postgres/hazards/table";
 import { loadParser, parseScript } from "../../postgres/statements";
-import { readTableFacts, type TableFacts } from "../../postgres/table-facts";
+import { readTableColumns, type TableColumns } from "../../postgres/table-columns";
 import { testDatabase, understoodBy } from "../support/postgres";
 import { outsider } from "./installation";
 
@@ -208,7 +208,7 @@ interface Seen {
 describe("the hazards of a statement, judged by a live server", function () {
   this.timeout(120_000);
   let url: string;
-  let tables: TableFacts[];
+  let tables: TableColumns[];
   let understood: (sql: string) => boolean;
 
   before(async () => {
@@ -217,7 +217,7 @@ describe("the hazards of a statement, judged by a live server", function () {
     await outsider(parseDatabaseUrl(url), async (client) => {
       await client.query(schema);
       understood = await understoodBy(client);
-      tables = await readTableFacts(
+      tables = await readTableColumns(
         client,
         ["t", "bare", "other", "part", "part1"].map((name) => ({ schema: "public", name })),
       );

@@ -69,6 +69,8 @@ export function step(part: Partial<RevisionStep> & { sql: readonly string[] }): 
     before: "def456",
     after: "aaa111",
     transaction: "transactional",
+    file: "1.0.0/migrations/aaa111_a_revision.sql",
+    line: 1,
     facts: [],
     hazards: [],
     checksum: "0".repeat(64),

@@ -72,7 +72,7 @@ export const server: ServerFacts = {
   createsIn: ["public"],
   searchPath: ["public"],
   relations: [table("tasks"), table("task_history")],
-  tables: [],
+  columns: [],
 };
 
 /** The plan, or a failed assertion that shows the refusals. */
@@ -158,6 +158,7 @@ function inventMigration(invented: Invented, release: string, downRevision: stri
     const sql = `${word} ${revision}`;
     return {
       sql: [sql],
+      firstLine: 1,
       statements: [{ ...plain, sql, locks: [{ relation: "tasks", mode: "SHARE", rewrites: false }] }],
     };
   };

@@ -208,7 +208,10 @@ describe("what stands in the way of a plan", () => {
       ...invented,
       chain: invented.chain.map((migration) =>
         migration.revision === "b1"
-          ? { ...migration, up: { sql: [], statements: statements.map((part) => ({ ...plain, ...part })) } }
+          ? {
+              ...migration,
+              up: { sql: [], firstLine: 1, statements: statements.map((part) => ({ ...plain, ...part })) },
+            }
           : migration,
       ),
     });

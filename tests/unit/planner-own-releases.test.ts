@@ -71,6 +71,8 @@ describe("the plan between OctoLLM's own releases", () => {
       revision: "abc123",
       title: "add_task_priority_index",
       release: "0.2.0",
+      file: "0.2.0/migrations/abc123_add_task_priority_index.sql",
+      line: 11,
       transaction: "none",
       checksum: catalogue.chain[1]?.checksum,
       direction: "up",

@@ -2,7 +2,7 @@ import type { ColumnType } from "../releases/release";
 import type { Client } from "./connection";
 
 /** What decides whether a change of a table has to look at its rows. */
-export interface TableFacts {
+export interface TableColumns {
   readonly schema: string;
   readonly name: string;
   readonly columns: readonly ColumnFacts[];
@@ -55,7 +55,7 @@ const indexesSql = `
  *
  * @returns what is there of them, in the order of their names
  */
-export async function readTableFacts(client: Client, wanted: readonly RelationKey[]): Promise<TableFacts[]> {
+export async function readTableColumns(client: Client, wanted: readonly RelationKey[]): Promise<TableColumns[]> {
   if (wanted.length === 0) return [];
   const keys = [wanted.map(({ schema }) => schema), wanted.map(({ name }) => name)];
   const columns = await client.query<ColumnRow>(columnsSql, keys);
