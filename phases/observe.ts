@@ -6,13 +6,14 @@ import type { DatabaseAddress } from "../postgres/connection";
 import { errorText } from "../postgres/errors";
 import type { DatabaseFacts } from "../postgres/facts";
 import { type Ledger, nextAttempt } from "../postgres/ledger";
+import type { Measure } from "../postgres/measures";
 import { loadCatalogue } from "../releases/catalogue";
 import type { Catalogue } from "../releases/release";
 import { processRuntime } from "../runtimes/process";
 import { nextAttemptWithoutLedger } from "./attempt-number";
 import { readDisk } from "./disk";
 import { FaultCollector, type ObservedService } from "./faults";
-import { lookAtDatabase, readRestoreWorld } from "./restore-facts";
+import { type DatabaseLook, lookAtDatabase, readRestoreWorld } from "./restore-facts";
 import { catalogueFolder, readAddress, readEnvironment, serviceSpecs, type Site } from "./site";
 
 /** What Preflight saw: the planner's world, and the facts behind it. */
@@ -22,6 +23,8 @@ export interface Observation {
   readonly catalogue: Catalogue;
   readonly database: DatabaseFacts;
   readonly ledger: Ledger;
+  /** How long statements took in earlier attempts. */
+  readonly measures: readonly Measure[];
   readonly services: readonly ObservedService[];
 }
 
@@ -56,13 +59,13 @@ export async function observe(view: View, known?: Known): Promise<Observation> {
   const how = { budgetMs: site.preview.budget * 1000, mayBeDamaged: restoreFrom !== "", catalogue };
   const found = address && (await faults.of("database", lookAtDatabase(address, how)));
   if (!catalogue || !environment || !services || !address || !found) throw faults.fault(services ?? []);
-  const { database, ledger, looksLike, damage } = found;
+  const { database, ledger, measures, looksLike, damage } = found;
   const world: World = {
     database: database.database,
     release: findRunningRelease({ services, database, ledger, catalogue }),
     revisions: database.revisions,
     looksLike,
-    server: describeServer(database, ledger),
+    server: describeServer(found),
     disk: await readDisk(site, address, database),
     dumpTool: await findDumpTool(database),
     openAttempt: unfinishedAttempt(ledger),
@@ -81,7 +84,7 @@ export async function observe(view: View, known?: Known): Promise<Observation> {
     applied: ledger.appliedRevisions,
     restore: await readRestoreWorld(site, found, version),
   };
-  return { world, address, catalogue, database, ledger, services };
+  return { world, address, catalogue, database, ledger, measures, services };
 }
 
 /** The last attempt, unless it reached its end: it may be running, have failed, or have been killed. */
@@ -107,7 +110,7 @@ async function findDumpTool({ serverVersionNumber }: DatabaseFacts): Promise<Dum
   }
 }
 
-function describeServer({ role, ...database }: DatabaseFacts, ledger: Ledger): ServerFacts {
+function describeServer({ database: { role, ...database }, columns, ledger }: DatabaseLook): ServerFacts {
   return {
     user: role.user,
     isReplica: database.inRecovery,
@@ -118,6 +121,7 @@ function describeServer({ role, ...database }: DatabaseFacts, ledger: Ledger): S
     createsIn: role.createsIn,
     searchPath: database.searchPath,
     relations: database.relations,
+    columns,
   };
 }
 

@@ -11,17 +11,23 @@ import { isDamage, readDamagedDatabase } from "../postgres/damage";
 import { rolesOf } from "../postgres/database-settings";
 import { type ListedDatabase, listRelatedDatabases, readDatabaseRights } from "../postgres/databases";
 import { DatabaseFault, errorText } from "../postgres/errors";
-import { type DatabaseFacts, readDatabaseFacts } from "../postgres/facts";
+import { type DatabaseFacts, readDatabaseFacts, type RelationFacts } from "../postgres/facts";
+import { findRelation } from "../postgres/identifiers";
 import { emptyLedger, type Ledger, readLedger } from "../postgres/ledger";
+import { type Measure, readMeasures } from "../postgres/measures";
 import { refusePooler } from "../postgres/pooler";
 import { recognise } from "../postgres/recognise";
+import { readTableColumns, type TableColumns } from "../postgres/table-columns";
 import type { Catalogue } from "../releases/release";
 import { type Site, sitePath } from "./site";
 
 /** What one look at the database and its server tells. */
 export interface DatabaseLook {
   readonly database: DatabaseFacts;
+  /** Of the tables that statements of the catalogue may endanger. */
+  readonly columns: readonly TableColumns[];
   readonly ledger: Ledger;
+  readonly measures: readonly Measure[];
   /** Release whose schema the database has, although nobody stamped it. */
   readonly looksLike: Awaited<ReturnType<typeof recognise>> | null;
   /** Why the database cannot be read; null when it can. */
@@ -55,8 +61,10 @@ export async function lookAtDatabase(
       const isUnstamped = database.revisions.length === 0 && catalogue !== null;
       return {
         database,
+        columns: await readTableColumns(client, tablesInQuestion(catalogue, database)),
         looksLike: isUnstamped ? await recognise(client, catalogue.releases) : null,
         ledger: await readLedger(client),
+        measures: await readMeasures(client),
         damage: null,
         rights: await readDatabaseRights(client, address.database),
         related: await listRelatedDatabases(client, address.database),
@@ -66,8 +74,24 @@ export async function lookAtDatabase(
     if (!isDamage(error)) throw error;
     if (!mayBeDamaged) throw withHint(error);
     const damage = error.kind === "missing-database" ? "there is no such database" : errorText(error);
-    return { ...(await readDamagedDatabase(address, options)), ledger: emptyLedger, looksLike: null, damage };
+    return {
+      ...(await readDamagedDatabase(address, options)),
+      columns: [],
+      ledger: emptyLedger,
+      measures: [],
+      looksLike: null,
+      damage,
+    };
   }
+}
+
+/** Tables of which a statement of the catalogue does not tell by itself whether it is a hazard. */
+function tablesInQuestion(catalogue: Catalogue | null, { relations, searchPath }: DatabaseFacts): RelationFacts[] {
+  const scripts = (catalogue?.chain ?? []).flatMap(({ up, down }) => [up, ...(down ? [down] : [])]);
+  const risks = scripts.flatMap(({ statements }) => statements.flatMap(({ work, hazards }) => [...work, ...hazards]));
+  const names = risks.flatMap(({ relation, unless }) => (unless.length > 0 && relation !== null ? [relation] : []));
+  const found = [...new Set(names)].map((name) => findRelation(name, relations, searchPath));
+  return [...new Set(found)].filter((relation) => relation !== undefined);
 }
 
 /** A database that is lost or damaged can come back from a backup: whoever reads that it is lost should read that too. */

@@ -43,8 +43,8 @@ export function stepUp(migration: Migration): RevisionStep {
     direction: "up",
     before: migration.downRevision,
     after: migration.revision,
+    line: migration.up.firstLine,
     sql: migration.up.sql,
-    locks: describeLocks(migration, "up"),
     undo: migration.down?.sql ?? null,
   };
 }
@@ -57,20 +57,13 @@ export function stepDown(migration: Migration): RevisionStep {
     direction: "down",
     before: migration.revision,
     after: migration.downRevision,
+    line: migration.down.firstLine,
     sql: migration.down.sql,
-    locks: describeLocks(migration, "down"),
     undo: migration.up.sql,
   };
 }
 
-function describeStep({ revision, title, release, transaction, checksum }: Migration) {
-  return { revision, title, release, transaction, checksum };
-}
-
-function describeLocks(migration: Migration, direction: "up" | "down"): string[] {
-  const locks = migration[direction]?.statements.flatMap((statement) => statement.locks) ?? [];
-  const lines = locks.map(
-    ({ relation, mode, rewrites }) => `${relation}: ${mode}${rewrites ? ", rewrites the table" : ""}`,
-  );
-  return [...new Set(lines)];
+function describeStep({ revision, title, release, file, transaction, checksum }: Migration) {
+  // What the statements do depends on the world, and on who is stopped: the whole plan is looked at for that.
+  return { revision, title, release, file, transaction, checksum, facts: [], hazards: [] };
 }

@@ -1,3 +1,4 @@
+import { hazards } from "../postgres/hazards/table";
 import type { Plan } from "./plan";
 import type { Refusal } from "./refusals";
 import type { OpenAttempt } from "./world";
@@ -7,11 +8,18 @@ export interface Acceptances {
   readonly acceptBreaking: string;
   readonly reviewedPlan: string;
   readonly acceptLoss: string;
+  /** Hazards that may be done anywhere. */
+  readonly allowHazards: readonly string[];
 }
 
 /** The gates that are still closed: warnings in preview, refusals in `up`, before anything is touched. */
 export function closedGates(plan: Plan, accepted: Acceptances, open: OpenAttempt | null): Refusal[] {
-  return [...judgeBreaking(plan, accepted), ...judgeReview(plan, accepted, open), ...judgeLoss(plan, accepted)];
+  return [
+    ...judgeBreaking(plan, accepted),
+    ...judgeReview(plan, accepted, open),
+    ...judgeLoss(plan, accepted),
+    ...judgeHazards(plan, accepted),
+  ];
 }
 
 function judgeBreaking(plan: Plan, { acceptBreaking }: Acceptances): Refusal[] {
@@ -62,4 +70,22 @@ function judgeLoss({ loss }: Plan, { acceptLoss }: Acceptances): Refusal[] {
       text: `this loses data: ${loss.kinds.join("; ")}. To accept that: octollm config set acceptLoss ${loss.id}`,
     },
   ];
+}
+
+/** One refusal for each hazard of each statement that neither its file nor the operator allows. */
+function judgeHazards({ revisions }: Plan, { allowHazards }: Acceptances): Refusal[] {
+  const found = [...revisions.pre, ...revisions.post].flatMap((step) => step.hazards);
+  const open = found.filter(({ hazard, waived }) => waived === null && !allowHazards.includes(hazard));
+  const names = [...new Set(open.map(({ hazard }) => hazard))];
+  return open.map(({ hazard, place, relation }) => {
+    const { why, instead } = hazards[hazard];
+    const about = relation === null ? "" : ` (${relation})`;
+    const key = `allowHazards[${allowHazards.length + names.indexOf(hazard)}]`;
+    return {
+      path: place,
+      text:
+        `${hazard}${about}: ${why}. Instead: ${instead}. To have it done all the same: the comment ` +
+        `'-- allow: ${hazard}: <reason>' before the statement, or octollm config set --path '${key}' ${hazard}`,
+    };
+  });
 }

@@ -19,6 +19,7 @@ import {
   restoreInstead,
 } from "./restore";
 import { chooseRevisions, type RevisionChoice } from "./revisions";
+import { withStatementFacts } from "./statement-facts";
 import { planStops } from "./stops";
 import { planWayBack } from "./way-back";
 import type { Goal, World } from "./world";
@@ -72,6 +73,11 @@ function assemble({ world, goal, catalogue, from, to, choice }: Situation): Plan
   const steps = [...choice.pre, ...choice.post];
   const environment = planEnvironment(world.environment, goal.environmentFile, { from, to, catalogue });
   const stops = planStops({ steps: choice.pre, goal, from, catalogue });
+  const stopped = stops.services.length > 0;
+  const around = { server: world.server, catalogue };
+  // A post revision runs once the new release serves.
+  const pre = withStatementFacts(choice.pre, { ...around, stopped });
+  const post = withStatementFacts(choice.post, { ...around, stopped: false });
   const writes = steps.length > 0 || environment.lines.length > 0;
   const content: Omit<Plan, "id" | "attempt"> = {
     from: from.version,
@@ -82,7 +88,7 @@ function assemble({ world, goal, catalogue, from, to, choice }: Situation): Plan
     stops,
     backup: planBackup(world, goal, writes),
     restore: noRestore,
-    revisions: { pre: choice.pre, post: choice.post },
+    revisions: { pre, post },
     environment,
     deploy: planDeploy(goal, from.version, to.version),
     checks: planChecks({
@@ -91,7 +97,7 @@ function assemble({ world, goal, catalogue, from, to, choice }: Situation): Plan
       catalogue,
       direction,
       revision: choice.revision,
-      stopped: stops.services.length > 0,
+      stopped,
     }),
     rollback: planWayBack({ direction, from, to, steps, catalogue }),
     loss: planLoss(direction, to, choice),

@@ -87,8 +87,26 @@ ALTER TABLE ${ledgerSchema}.attempts
 INSERT INTO ${ledgerSchema}.ledger (version) VALUES (3);
 `;
 
+/** How long statements took on how much, for the estimates of later previews. */
+const fourth = `
+CREATE TABLE ${ledgerSchema}.measures (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  attempt integer REFERENCES ${ledgerSchema}.attempts,
+  revision text NOT NULL,
+  direction text NOT NULL CHECK (direction IN ('up', 'down')),
+  statement integer NOT NULL CHECK (statement > 0),
+  work text NOT NULL CHECK (work IN ('rewrites', 'builds', 'scans', 'changes')),
+  relation text NOT NULL,
+  rows bigint,
+  bytes bigint NOT NULL,
+  milliseconds bigint NOT NULL,
+  at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+INSERT INTO ${ledgerSchema}.ledger (version) VALUES (4);
+`;
+
 /** SQL that takes the ledger from version n to n + 1, at index n. Never edit one that was released: append. */
-export const ledgerMigrations: readonly string[] = [first, second, third];
+export const ledgerMigrations: readonly string[] = [first, second, third, fourth];
 
 /** The version that this program reads and writes. */
 export const ledgerVersion = ledgerMigrations.length;

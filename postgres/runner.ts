@@ -49,7 +49,7 @@ export async function applyRevisions(options: ApplyOptions): Promise<RevisionRes
   const runs = options.steps.map((step) => ({
     ...settings,
     step,
-    statements: parseStatements(step.sql.join("\n"), { file: `revision ${step.revision} ${step.direction}` }),
+    statements: parseStatements(step.sql.join("\n"), { file: step.file, firstLine: step.line }),
   }));
   const results: RevisionResult[] = [];
   for (const run of runs) {
@@ -149,6 +149,6 @@ function whatHappened(run: StepRun, { error, cancelled }: { error: unknown; canc
       ...(blockers.length > 0 ? ["In its way:", ...blockers] : ["Whoever was in its way has gone since."]),
     ];
   }
-  if (error instanceof StatementError) return [`Revision ${step}, failed:`, describeStatementError(error)];
+  if (error instanceof StatementError) return [`Revision ${step}, failed:`, describeStatementError(error, run.step)];
   return [`Revision ${step}, failed: ${errorText(error)}`];
 }

@@ -18,6 +18,12 @@ export const lockModes = [
 ] as const;
 export type LockMode = (typeof lockModes)[number];
 
+/** Whom a lock keeps waiting, after the table of conflicts in "Explicit Locking": readers and writers of rows. */
+export function blockedBy(mode: string): { readonly reads: boolean; readonly writes: boolean } {
+  const rank = lockModes.indexOf(mode as LockMode);
+  return { reads: mode === "ACCESS EXCLUSIVE", writes: rank >= lockModes.indexOf("SHARE") };
+}
+
 export function lockOf(relation: RangeVar | undefined, mode: LockMode, rewrites = false): StatementLock[] {
   if (!relation?.relname) return [];
   const parts = [relation.schemaname, relation.relname].filter((part) => part !== undefined && part !== "");
@@ -106,7 +112,8 @@ function each(relations: readonly Node[] | undefined, mode: LockMode): Statement
   return (relations ?? []).flatMap((node) => ("RangeVar" in node ? lockOf(node.RangeVar, mode) : []));
 }
 
-function hasOption(options: readonly Node[] | undefined, name: string): boolean {
+/** Whether an option of a command is on, such as FULL of VACUUM. */
+export function hasOption(options: readonly Node[] | undefined, name: string): boolean {
   return (options ?? []).some((node) => {
     if (!("DefElem" in node) || node.DefElem.defname !== name) return false;
     const argument = node.DefElem.arg;

@@ -1,10 +1,9 @@
 import { createHash } from "node:crypto";
 
-import type { Node } from "libpg-query";
-
-import { parseScript, parseStatements } from "../postgres/statements";
 import { CatalogueError } from "./errors";
 import type { Migration, Script } from "./release";
+import { readStatements } from "./section-statements";
+import { alwaysStops } from "./waivers";
 
 const revisionPattern = /^[A-Za-z0-9_]{1,32}$/;
 
@@ -62,7 +61,13 @@ export function parseMigrationFile(text: string, file: string, release: string):
     throw fail(lineOf("revision"), `the file's name must begin with '${get("revision")}_'`);
 
   const transaction = get("transaction") as Migration["transaction"];
-  const section = (from: number, to: number) => readSection({ lines, from, to, file, transaction });
+  const behaviour = {
+    phase: get("phase") as Migration["phase"],
+    previousCode: get("previous_code") as Migration["previousCode"],
+    writers: get("writers") as Migration["writers"],
+  };
+  const section = (from: number, to: number, isDown: boolean) =>
+    readSection({ lines, from, to, file, transaction, isDown, alwaysStopped: alwaysStops(behaviour) });
   return {
     revision: get("revision"),
     downRevision: get("down_revision") === "none" ? null : get("down_revision"),
@@ -70,11 +75,9 @@ export function parseMigrationFile(text: string, file: string, release: string):
     release,
     file,
     transaction,
-    phase: get("phase") as Migration["phase"],
-    previousCode: get("previous_code") as Migration["previousCode"],
-    writers: get("writers") as Migration["writers"],
-    up: section(upLine + 1, downLine < 0 ? lines.length : downLine),
-    down: downLine < 0 ? null : section(downLine + 1, lines.length),
+    ...behaviour,
+    up: section(upLine + 1, downLine < 0 ? lines.length : downLine, false),
+    down: downLine < 0 ? null : section(downLine + 1, lines.length, true),
     downClass,
     downLoss,
     checksum: createHash("sha256").update(text.replaceAll("\r\n", "\n")).digest("hex"),
@@ -109,41 +112,18 @@ interface SectionOfFile {
   readonly to: number;
   readonly file: string;
   readonly transaction: Migration["transaction"];
+  readonly isDown: boolean;
+  readonly alwaysStopped: boolean;
 }
 
-function readSection({ lines, from, to, file, transaction }: SectionOfFile): Script {
+function readSection({ lines, from, to, ...scope }: SectionOfFile): Script {
   const bounded = lines.slice(from, to);
   const first = bounded.findIndex((line) => line.trim() !== "");
   const last = bounded.findLastIndex((line) => line.trim() !== "");
   const sql = first < 0 ? [] : bounded.slice(first, last + 1).map((line) => line.trimEnd());
-  const place = { file, firstLine: from + first + 1 };
-  const statements = parseScript(sql.join("\n"), place);
+  const firstLine = from + first + 1;
+  const statements = readStatements({ ...scope, lines: sql, firstLine });
   if (statements.length === 0)
-    throw new CatalogueError([{ file, line: from, reason: "this section has no statement" }]);
-  if (transaction === "transactional") {
-    const alone = statements.find((statement) => /\bCONCURRENTLY\b/i.test(statement.sql));
-    if (alone)
-      throw new CatalogueError([
-        { file, line: alone.line, reason: "CONCURRENTLY cannot run in a transaction: say 'transaction: none'" },
-      ]);
-  }
-  const unsafe = parseStatements(sql.join("\n"), place).find(({ node }) => !isRepeatable(node));
-  if (transaction === "none" && unsafe)
-    throw new CatalogueError([
-      {
-        file,
-        line: unsafe.line,
-        reason:
-          "without a transaction an up that is killed here would do this again: only CREATE, DROP and REINDEX INDEX " +
-          "CONCURRENTLY, VACUUM and ANALYZE may stand in 'transaction: none'",
-      },
-    ]);
-  return { sql, statements };
-}
-
-/** Whether a statement may be done again after a run that was killed: its effect is known, or nobody sees it. */
-function isRepeatable(node: Node): boolean {
-  if ("IndexStmt" in node) return node.IndexStmt.concurrent === true;
-  if ("DropStmt" in node) return node.DropStmt.concurrent === true;
-  return "ReindexStmt" in node || "VacuumStmt" in node;
+    throw new CatalogueError([{ file: scope.file, line: from, reason: "this section has no statement" }]);
+  return { sql, firstLine, statements };
 }

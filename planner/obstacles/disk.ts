@@ -1,6 +1,9 @@
+import { workOf } from "../../postgres/hazards/proven";
+import { findRelation } from "../../postgres/identifiers";
 import type { Catalogue } from "../../releases/release";
 import type { Plan } from "../plan";
 import type { Refusal } from "../refusals";
+import { tableOf } from "../statement-facts";
 import type { World } from "../world";
 
 /** A dump of a table is smaller than the table with its indexes; a fifth is what well compressible text comes to. */
@@ -39,13 +42,12 @@ export function judgeRewriteRoom(plan: Plan, { disk, server }: World, catalogue:
   const rewritten = new Set(
     [...plan.revisions.pre, ...plan.revisions.post].flatMap(({ revision, direction }) => {
       const script = catalogue.chain.find((migration) => migration.revision === revision)?.[direction];
-      const locks = script?.statements.flatMap((statement) => statement.locks) ?? [];
-      return locks.filter((lock) => lock.rewrites).map((lock) => lock.relation);
+      const work = script?.statements.flatMap((statement) => workOf(statement, tableOf(server))) ?? [];
+      return work.filter(({ kind }) => kind === "rewrites").map(({ relation }) => relation);
     }),
   );
-  const tables = server.relations.filter(
-    ({ schema, name }) => rewritten.has(name) || rewritten.has(`${schema}.${name}`),
-  );
+  const found = [...rewritten].map((name) => findRelation(name, server.relations, server.searchPath));
+  const tables = [...new Set(found)].filter((table) => table !== undefined);
   const needed = tables.reduce((sum, { bytes }) => sum + bytes, 0);
   if (disk.data.free >= needed) return [];
   return [

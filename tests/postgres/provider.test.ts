@@ -6,6 +6,7 @@ import type { Plan } from "../../planner/plan";
 import type { Properties } from "../../provider/codec";
 import { Installed, preflight } from "../support/installed";
 import { ProviderProcess } from "../support/provider-client";
+import { CatalogueCopy } from "../unit/catalogue-cases";
 
 const quiesce = { type: "Quiesce", name: "quiesce" };
 
@@ -183,6 +184,59 @@ describe("the provider, as a process of its own, before it touches anything", fu
       }
       assert.deepEqual(await installed.everything(), before);
     });
+
+  it("refuses a hazard that neither its file nor the settings allow, and touches nothing", async () => {
+    const copy = new CatalogueCopy();
+    const file = "0.2.0/migrations/d1d1d1_x.sql";
+    try {
+      copy.addRevision(file, "d1d1d1", "b1c2d3");
+      copy.editAll(file, (text) =>
+        text
+          .replace("transaction: none", "transaction: transactional")
+          .replace(
+            /-- up[^]*/,
+            "-- up\nALTER TABLE tasks\n  ALTER COLUMN status SET NOT NULL, DROP COLUMN result;\nALTER TABLE task_history ALTER COLUMN id TYPE numeric;\n\n-- down\nSELECT 1;\n",
+          ),
+      );
+      copy.edit("0.2.0/release.yaml", "revision: b1c2d3", "revision: d1d1d1");
+      copy.edit("1.0.0/migrations/e4f5a6_task_priority_scale.sql", "down_revision: b1c2d3", "down_revision: d1d1d1");
+      const settings = { ...installed.site, catalogue: copy.folder };
+      const inputs = (allowHazards: string[] = []) => ({ ...installed.inputs("0.2.0", { allowHazards }), settings });
+      const before = await installed.everything();
+      // SET NOT NULL is none: the column is so already.
+      const refused = [`${file}:11: ban-drop-column (tasks)`, `${file}:13: changing-column-type (task_history)`];
+      const named = (text: string) => text.split("\n").flatMap((line) => /\S+\.sql:\d+: \S+ \(\w+\)/.exec(line) ?? []);
+
+      provider.logs.length = 0;
+      const { failures } = await provider.check(preflight, inputs(), adopted);
+      assert.deepEqual(failures, []);
+      const { plan } = (await provider.apply(preflight, inputs(), { old: adopted, preview: true })) as { plan: Plan };
+      assert.deepEqual(provider.lines("warning").flatMap(named), refused);
+      assert.deepEqual(plan.revisions.pre.at(-1)?.facts, [
+        "line 11: tasks ACCESS EXCLUSIVE: blocks reads and writes",
+        "line 13: task_history ACCESS EXCLUSIVE: blocks reads and writes, rewrites the table",
+      ]);
+      const another = await ProviderProcess.start();
+      try {
+        await assert.rejects(another.apply(preflight, inputs(), { old: adopted }), ({ message }: Error) => {
+          assert.match(message, /^The upgrade was not started, nothing was touched\. Still to be accepted:\n/);
+          assert.deepEqual(named(message), refused);
+          return true;
+        });
+      } finally {
+        await another.stop();
+      }
+      assert.deepEqual(await installed.everything(), before);
+
+      provider.logs.length = 0;
+      const allowed = inputs(["ban-drop-column", "changing-column-type"]);
+      await provider.check(preflight, allowed, adopted);
+      await provider.apply(preflight, allowed, { old: adopted, preview: true });
+      assert.deepEqual(provider.lines("warning"), []);
+    } finally {
+      copy.remove();
+    }
+  });
 
   it("refuses a phase that no Preflight of this run has opened", async () => {
     const before = await installed.everything();

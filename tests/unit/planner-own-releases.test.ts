@@ -71,16 +71,25 @@ describe("the plan between OctoLLM's own releases", () => {
       revision: "abc123",
       title: "add_task_priority_index",
       release: "0.2.0",
+      file: "0.2.0/migrations/abc123_add_task_priority_index.sql",
+      line: 11,
       transaction: "none",
       checksum: catalogue.chain[1]?.checksum,
       direction: "up",
       before: "def456",
       after: "abc123",
       sql: ["CREATE INDEX CONCURRENTLY IF NOT EXISTS idx_tasks_status_priority", "  ON tasks (status, priority DESC);"],
-      locks: ["tasks: SHARE UPDATE EXCLUSIVE"],
+      facts: ["line 11: tasks SHARE UPDATE EXCLUSIVE: blocks nobody, builds an index"],
+      hazards: [],
       undo: ["DROP INDEX CONCURRENTLY IF EXISTS idx_tasks_status_priority;"],
     });
-    assert.ok(scale?.locks.includes("tasks: ACCESS EXCLUSIVE, rewrites the table"), scale?.locks.join());
+    assert.deepEqual(scale?.facts, [
+      "line 12: tasks ACCESS EXCLUSIVE: blocks reads and writes, rewrites the table",
+      "line 19: tasks ROW EXCLUSIVE: blocks nobody, changes rows",
+      "line 19: octollm_upgrade.kept_values ACCESS SHARE: blocks nobody",
+      "line 27: octollm_upgrade.kept_values ROW EXCLUSIVE: blocks nobody, changes rows",
+      "line 28: tasks SHARE UPDATE EXCLUSIVE: blocks nobody",
+    ]);
     assert.ok([...(scale?.sql ?? []), ...(scale?.undo ?? [])].every((line) => line.length < 140));
   });
 

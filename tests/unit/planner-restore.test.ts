@@ -63,14 +63,16 @@ describe("the plan of a restore", () => {
   it("is refused until its loss is accepted by an id that depends on nothing that moves", () => {
     const plan = planned(after(), goal("1.0.0"), catalogue);
     const gates = (acceptLoss: string) =>
-      closedGates(plan, { acceptBreaking: "", reviewedPlan: "", acceptLoss }, null).map(({ path }) => path);
+      closedGates(plan, { acceptBreaking: "", reviewedPlan: "", acceptLoss, allowHazards: [] }, null).map(
+        ({ path }) => path,
+      );
     assert.deepEqual(gates(""), ["octollm:acceptLoss"]);
     assert.deepEqual(gates(plan.loss.id ?? ""), []);
     const later = planned(after({}, { nextAttempt: 9 }), goal("1.0.0"), catalogue);
     assert.deepEqual([later.id, later.loss.id], [plan.id, plan.loss.id]);
     const reviewed = closedGates(
       plan,
-      { acceptBreaking: "", reviewedPlan: "abc", acceptLoss: plan.loss.id ?? "" },
+      { acceptBreaking: "", reviewedPlan: "abc", acceptLoss: plan.loss.id ?? "", allowHazards: [] },
       null,
     );
     assert.deepEqual(
