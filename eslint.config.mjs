@@ -5,7 +5,7 @@ import tseslint from "typescript-eslint";
 const seams = (message, ...group) => ["error", { patterns: [{ group, message }] }];
 
 export default tseslint.config(
-  { ignores: ["node_modules/", ".octollm-tour/"] },
+  { ignores: ["node_modules/", ".octollm-tour/", ".cache/"] },
   js.configs.recommended,
   ...tseslint.configs.recommendedTypeChecked.map((config) => ({ ...config, files: ["**/*.ts"] })),
   {

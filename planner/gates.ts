@@ -9,20 +9,40 @@ export interface Acceptances {
   readonly acceptLoss: string;
 }
 
-/** The gates that are still closed: warnings in preview, refusals in `up`, before anything is touched. */
-export function closedGates(plan: Plan, accepted: Acceptances, open: OpenAttempt | null): Refusal[] {
-  return [...judgeBreaking(plan, accepted), ...judgeReview(plan, accepted, open), ...judgeLoss(plan, accepted)];
+/** How a thing is accepted by name: the setting or option, and what to type. */
+export interface Acceptance {
+  readonly path: (key: keyof Acceptances) => string;
+  readonly command: (key: keyof Acceptances, value: string) => string;
 }
 
-function judgeBreaking(plan: Plan, { acceptBreaking }: Acceptances): Refusal[] {
+const bySetting: Acceptance = {
+  path: (key) => `octollm:${key}`,
+  command: (key, value) => `octollm config set ${key} ${value}`,
+};
+
+/** The gates that are still closed: warnings in preview, refusals in `up`, before anything is touched. */
+export function closedGates(plan: Plan, accepted: Acceptances, open: OpenAttempt | null): Refusal[] {
+  return [
+    ...judgeBreaking(plan, accepted, bySetting),
+    ...judgeReview(plan, accepted, open),
+    ...judgeLoss(plan, accepted, bySetting),
+  ];
+}
+
+/** Whether clients are ready for what the way up breaks. */
+export function judgeBreaking(
+  plan: Pick<Plan, "direction" | "path" | "breaks" | "to">,
+  { acceptBreaking }: Acceptances,
+  how: Acceptance,
+): Refusal[] {
   const breaking = plan.direction === "up" ? plan.path.filter((line) => line.endsWith(" breaking")) : [];
   if (breaking.length === 0 || acceptBreaking === plan.to) return [];
   return [
     {
-      path: "octollm:acceptBreaking",
+      path: how.path("acceptBreaking"),
       text:
         `${breaking.map((line) => line.split(" ")[0]).join(" and ")} ${breaking.length > 1 ? "break" : "breaks"} clients (${plan.breaks.join("; ")}). ` +
-        `When they are ready for it: octollm config set acceptBreaking ${plan.to}`,
+        `When they are ready for it: ${how.command("acceptBreaking", plan.to)}`,
     },
   ];
 }
@@ -54,12 +74,13 @@ function changesNothing({ from, to, restore, revisions, environment }: Plan): bo
   );
 }
 
-function judgeLoss({ loss }: Plan, { acceptLoss }: Acceptances): Refusal[] {
+/** Whether what is lost is accepted. */
+export function judgeLoss({ loss }: Pick<Plan, "loss">, { acceptLoss }: Acceptances, how: Acceptance): Refusal[] {
   if (loss.id === null || acceptLoss === loss.id) return [];
   return [
     {
-      path: "octollm:acceptLoss",
-      text: `this loses data: ${loss.kinds.join("; ")}. To accept that: octollm config set acceptLoss ${loss.id}`,
+      path: how.path("acceptLoss"),
+      text: `this loses data: ${loss.kinds.join("; ")}. To accept that: ${how.command("acceptLoss", loss.id)}`,
     },
   ];
 }

@@ -87,8 +87,15 @@ ALTER TABLE ${ledgerSchema}.attempts
 INSERT INTO ${ledgerSchema}.ledger (version) VALUES (3);
 `;
 
+/** Attempts that move the schema alone, as `octollm migrate` does: they change no release. */
+const fourth = `
+ALTER TABLE ${ledgerSchema}.attempts
+  ADD COLUMN scope text NOT NULL DEFAULT 'installation' CHECK (scope IN ('installation', 'schema'));
+INSERT INTO ${ledgerSchema}.ledger (version) VALUES (4);
+`;
+
 /** SQL that takes the ledger from version n to n + 1, at index n. Never edit one that was released: append. */
-export const ledgerMigrations: readonly string[] = [first, second, third];
+export const ledgerMigrations: readonly string[] = [first, second, third, fourth];
 
 /** The version that this program reads and writes. */
 export const ledgerVersion = ledgerMigrations.length;

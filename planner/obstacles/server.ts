@@ -3,7 +3,10 @@ import type { Refusal } from "../refusals";
 import type { World } from "../world";
 
 /** What the server and our role in it do not let us do. */
-export function judgeServer(plan: Plan, { database, server }: World): Refusal[] {
+export function judgeServer(
+  plan: Pick<Plan, "revisions">,
+  { database, server }: Pick<World, "database" | "server">,
+): Refusal[] {
   const path = "database";
   const { user } = server;
   const refusals: Refusal[] = [];
@@ -34,6 +37,6 @@ export function judgeServer(plan: Plan, { database, server }: World): Refusal[] 
   return refusals;
 }
 
-function changesSchema({ revisions }: Plan): boolean {
+function changesSchema({ revisions }: Pick<Plan, "revisions">): boolean {
   return revisions.pre.length + revisions.post.length > 0;
 }
