@@ -8,6 +8,7 @@ import { parseDatabaseUrl } from "../../postgres/connection";
 import { acquireUpgradeLock } from "../../postgres/lock";
 import { testDatabase } from "../support/postgres";
 import { alembic, alembicProgram, octollm } from "../support/run";
+import { CatalogueCopy } from "../unit/catalogue-cases";
 import { query } from "./installation";
 
 /** An installation at 0.1.0 that nothing serves, with an exported Alembic environment. */
@@ -251,4 +252,63 @@ describe("the real Alembic and this program on one database", function () {
       rmSync(folder, { recursive: true, force: true });
     }
   });
+
+  it("run every statement to the letter, and lose data only where that is accepted by name", async () => {
+    const copy = new CatalogueCopy();
+    const [theirs, ours] = [await testDatabase(), await testDatabase()];
+    const folder = mkdtempSync(join(tmpdir(), "octollm-alembic-"));
+    try {
+      copy.addRevision("1.0.0/migrations/f6a7b8_odd.sql", "f6a7b8", "e4f5a6");
+      copy.editAll("1.0.0/migrations/f6a7b8_odd.sql", (text) =>
+        text
+          .replace("phase: pre", "phase: post")
+          .replace("transaction: none", "transaction: transactional")
+          .replace("down: exact", "down: lossy\n-- down_loss: the odd texts")
+          .replace(/-- up\n[^]*/, `-- up\n${odd}\n-- down\nDROP TABLE odd;\n`),
+      );
+      await exported.octollm("migrate", "export-alembic", folder, "--catalogue", copy.folder);
+      const env = { DATABASE_URL: theirs };
+      assert.equal((await alembic(folder, ["upgrade", "head"], env)).code, 0);
+      const args = ["upgrade", "head", "--catalogue", copy.folder, ...yes];
+      assert.equal((await octollm(folder, ["migrate", ...args], { DATABASE_URL: ours })).code, 0);
+      const [made, same] = [
+        await query(parseDatabaseUrl(theirs), "TABLE odd"),
+        await query(parseDatabaseUrl(ours), "TABLE odd"),
+      ];
+      assert.equal(made[0]?.text, '100%\n%s %(x)s :name "" """ \\ é 😀 %%');
+      assert.deepEqual(made, same);
+      const { code, stderr } = await alembic(folder, ["downgrade", "-1"], env);
+      assert.notEqual(code, 0);
+      assert.match(stderr, /Undoing f6a7b8 loses data: the odd texts\. Nothing of it was changed\./);
+      assert.equal((await alembic(folder, ["-x", "accept_loss=f6a7b8", "downgrade", "-1"], env)).code, 0);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+      copy.remove();
+    }
+  });
+
+  it("find the database in the same line of the same .env", async () => {
+    const { host, port, user, password, database } = parseDatabaseUrl(exported.databaseUrl);
+    const file = join(exported.folder, "odd.env");
+    const lines = [
+      "# DATABASE_URL=postgresql://nobody@nowhere/none",
+      "DATABASE_URL=postgresql://nobody@nowhere/none",
+      `NOTE="two lines`,
+      `DATABASE_URL=postgresql://nobody@nowhere/none"`,
+      `PASS='${password}'  # not the one of staging`,
+      `export DATABASE_URL = "postgresql+asyncpg://${user}:\${PASS}@\${HOST:-${host}}:${port}/${database}?ssl=disable" # here`,
+    ];
+    writeFileSync(file, `\ufeff${lines.join("\r\n")}\r\n`);
+    const ours = await exported.octollm("migrate", "current", "--env", file);
+    assert.equal(await exported.alembic("-x", `env=${file}`, "current"), ours);
+    writeFileSync(
+      file,
+      `POSTGRES_USER=${user}\nPOSTGRES_PASSWORD=${password} # x\nPOSTGRES_DB=${database}\nPOSTGRES_PORT=${port}\n`,
+    );
+    assert.equal(await exported.octollm("migrate", "current", "--env", file), ours);
+    assert.equal(await exported.alembic("-x", `env=${file}`, "current"), ours);
+  });
 });
+
+const odd = `CREATE TABLE odd AS
+  SELECT E'100%\\n' || '%s %(x)s :name "" """ \\ é 😀 %%' AS text, '{"a": 1}'::jsonb ? 'a' AS has, 7 % 4 AS rest;`;
