@@ -4,6 +4,7 @@ import { programVersion } from "../version";
 import { abortCommand } from "./abort";
 import { adoptCommand } from "./adopt";
 import { backupsCommand } from "./backups";
+import { migrateCommand } from "./migrate";
 import { serviceCommand } from "./service";
 import { statusCommand } from "./status";
 
@@ -34,6 +35,7 @@ export async function runChore(argv: readonly string[]): Promise<number> {
     .addCommand(statusCommand())
     .addCommand(backupsCommand())
     .addCommand(abortCommand())
+    .addCommand(migrateCommand())
     .addCommand(serviceCommand(), { hidden: true });
   for (const command of [program, ...program.commands.flatMap((one) => [one, ...one.commands])]) command.exitOverride();
   try {

@@ -87,16 +87,16 @@ export async function observe(view: View, known?: Known): Promise<Observation> {
   return { world, address, catalogue, database, ledger, measures, services };
 }
 
-/** The last attempt, unless it reached its end: it may be running, have failed, or have been killed. */
-export function unfinishedAttempt({ lastAttempt }: Ledger): OpenAttempt | null {
-  if (!lastAttempt || lastAttempt.status === "succeeded") return null;
-  const { attempt, fromVersion, toVersion, planId, reviewedPlan } = lastAttempt;
+/** The last attempt at the installation, unless it reached its end: it may be running, have failed, or have been killed. */
+export function unfinishedAttempt({ lastInstallation: last }: Ledger): OpenAttempt | null {
+  if (!last || last.status === "succeeded") return null;
+  const { attempt, fromVersion, toVersion, planId, reviewedPlan } = last;
   return { attempt, from: fromVersion, to: toVersion, planId, reviewedPlan };
 }
 
-function lastOutcome({ lastAttempt }: Ledger): World["lastOutcome"] {
-  if (lastAttempt?.status !== "succeeded") return null;
-  const { toVersion: release, revision, environmentDigest: digest } = lastAttempt;
+function lastOutcome({ lastInstallation: last }: Ledger): World["lastOutcome"] {
+  if (last?.status !== "succeeded") return null;
+  const { toVersion: release, revision, environmentDigest: digest } = last;
   return { release, revision, environmentDigest: digest };
 }
 
@@ -110,7 +110,8 @@ async function findDumpTool({ serverVersionNumber }: DatabaseFacts): Promise<Dum
   }
 }
 
-function describeServer({ database: { role, ...database }, columns, ledger }: DatabaseLook): ServerFacts {
+/** What the database takes from us. */
+export function describeServer({ database: { role, ...database }, columns, ledger }: DatabaseLook): ServerFacts {
   return {
     user: role.user,
     isReplica: database.inRecovery,
@@ -137,9 +138,9 @@ type Evidence = Pick<Observation, "services" | "database" | "ledger" | "catalogu
  * an upgrade by hand is seen; during an unfinished attempt, and with everything stopped, the ledger tells.
  */
 function findRunningRelease({ services, database, ledger, catalogue }: Evidence): string | null {
-  const { lastAttempt } = ledger;
+  const { lastInstallation: last } = ledger;
   // A restore that did not reach its end has put the database of its release in place.
-  if (lastAttempt && unfinishedAttempt(ledger) && lastAttempt.restoredBackup !== null) return lastAttempt.toVersion;
+  if (last && unfinishedAttempt(ledger) && last.restoredBackup !== null) return last.toVersion;
   const recorded = ledger.lastSucceeded?.toVersion ?? null;
   if (unfinishedAttempt(ledger) && recorded !== null) return recorded;
   const said = new Set(services.map(({ state }) => (state.running ? state.release : null)));

@@ -107,7 +107,7 @@ export async function readRestoreWorld(site: Site, look: DatabaseLook, version: 
   // A folder that cannot be read is told with the facts of the disk; it must not stand in the way of a way back.
   const listed = await listBackups(sitePath(site, site.backup.folder)).catch(() => []);
   const backups = await Promise.all(listed.map((backup) => describeBackup(backup, { site, look, version })));
-  const { lastAttempt: last, lastWished, lastSucceeded } = ledger;
+  const { lastInstallation: last, lastWished, lastSucceeded } = ledger;
   const isFulfilled = lastWished !== null && (lastSucceeded?.attempt ?? 0) >= lastWished.attempt;
   const isUnfinished = last !== null && last.status !== "succeeded";
   return {

@@ -26,6 +26,12 @@ export function revisionIndex(catalogue: Catalogue, revision: string | null): nu
   return index < 0 ? undefined : index;
 }
 
+/** Every revision of the chain up to where the database is; null when it is nowhere in the chain. */
+export function standingRevisions(catalogue: Catalogue, revisions: readonly string[]): string[] | null {
+  const here = revisions.length > 1 ? undefined : revisionIndex(catalogue, revisions[0] ?? null);
+  return here === undefined ? null : catalogue.chain.slice(0, here + 1).map(({ revision }) => revision);
+}
+
 /** Whether the release's code also works on a schema that has these later revisions. */
 export function toleratesRevisions(release: Release, later: readonly Migration[]): boolean {
   return later.every((migration) => migration.previousCode === "runs") && (later.length === 0 || !release.strictHead);

@@ -1,11 +1,10 @@
-import { createHash } from "node:crypto";
-
 import type { Catalogue, Release } from "../releases/release";
 import { compareVersions } from "../releases/version";
 import { noRestore } from "./backups";
 import { findRelease, releasesBetween, revisionIndex } from "./chain";
 import { planChecks } from "./checks";
 import { planEnvironment } from "./environment";
+import { hash, lossId } from "./hash";
 import { obstacles, restoreObstacles } from "./obstacles";
 import type { BackupPlan, DeployPlan, Direction, LossPlan, Plan } from "./plan";
 import { type Refusal, refusals } from "./refusals";
@@ -180,11 +179,7 @@ function planDeploy(goal: Goal, from: string, to: string): DeployPlan {
 
 function planLoss(direction: Direction, to: Release, choice: RevisionChoice): LossPlan {
   if (choice.loses.length === 0) return { id: null, kinds: [] };
-  return { id: hash([direction, to.version, choice.loses], 8), kinds: choice.loses };
-}
-
-function hash(value: unknown, digits: number): string {
-  return createHash("sha256").update(JSON.stringify(value)).digest("hex").slice(0, digits);
+  return { id: lossId(direction, to.version, choice.loses), kinds: choice.loses };
 }
 
 /** Whether the world already is as the goal wants it. */

@@ -105,8 +105,15 @@ CREATE TABLE ${ledgerSchema}.measures (
 INSERT INTO ${ledgerSchema}.ledger (version) VALUES (4);
 `;
 
+/** Attempts that move the schema alone, as `octollm migrate` does: they change no release. */
+const fifth = `
+ALTER TABLE ${ledgerSchema}.attempts
+  ADD COLUMN scope text NOT NULL DEFAULT 'installation' CHECK (scope IN ('installation', 'schema'));
+INSERT INTO ${ledgerSchema}.ledger (version) VALUES (5);
+`;
+
 /** SQL that takes the ledger from version n to n + 1, at index n. Never edit one that was released: append. */
-export const ledgerMigrations: readonly string[] = [first, second, third, fourth];
+export const ledgerMigrations: readonly string[] = [first, second, third, fourth, fifth];
 
 /** The version that this program reads and writes. */
 export const ledgerVersion = ledgerMigrations.length;

@@ -9,6 +9,14 @@ import { RevisionError, type RunningStatement, StatementError } from "./revision
 import type { ParsedStatement } from "./statements";
 import { type Blocker, watched } from "./watch";
 
+/** The commands that texts of failures name. */
+export interface NextCommands {
+  /** Tells how things stand. */
+  readonly look: string;
+  /** Goes on. */
+  readonly again: string;
+}
+
 /** What every step of a run is done with; `applyRevisions` documents each. */
 export interface RunSettings {
   readonly address: DatabaseAddress;
@@ -17,6 +25,7 @@ export interface RunSettings {
   readonly retries: number;
   readonly concurrentlyTimeoutMs: number;
   readonly progress: (line: string) => void;
+  readonly commands: NextCommands;
   readonly signal: AbortSignal;
 }
 

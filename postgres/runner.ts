@@ -11,7 +11,7 @@ import {
   type RevisionResult,
   StatementError,
 } from "./revision-error";
-import { LockWaitError, type StepRun } from "./revision-session";
+import { LockWaitError, type NextCommands, type StepRun } from "./revision-session";
 import { runTransactional } from "./revision-transactional";
 import { loadParser, parseStatements } from "./statements";
 
@@ -30,6 +30,8 @@ export interface ApplyOptions {
   /** Limit of one CREATE or DROP INDEX CONCURRENTLY; 2 h by default. */
   readonly concurrentlyTimeoutMs?: number;
   readonly progress: (line: string) => void;
+  /** What to type after a failure; the words of a stack unless given. */
+  readonly commands?: NextCommands;
   /** Cancels the running statement on the server; what is committed stays. */
   readonly signal: AbortSignal;
 }
@@ -45,7 +47,13 @@ export interface ApplyOptions {
  */
 export async function applyRevisions(options: ApplyOptions): Promise<RevisionResult[]> {
   await loadParser();
-  const settings = { lockTimeoutMs: 4_000, retries: 10, concurrentlyTimeoutMs: 2 * 3_600_000, ...options };
+  const settings = {
+    lockTimeoutMs: 4_000,
+    retries: 10,
+    concurrentlyTimeoutMs: 2 * 3_600_000,
+    commands: { look: "npx octollm status", again: "npx octollm up" },
+    ...options,
+  };
   const runs = options.steps.map((step) => ({
     ...settings,
     step,
@@ -127,10 +135,11 @@ async function explain(run: StepRun, error: unknown): Promise<RevisionError> {
   if (error instanceof RevisionError) return error;
   const state = await describeState(run);
   const cancelled = run.signal.aborted;
+  const { look, again } = run.commands;
   const lines = [
     ...whatHappened(run, { error, cancelled }),
     state,
-    cancelled ? "To go on: npx octollm up" : "Next: npx octollm status, then npx octollm up once the cause is mended.",
+    cancelled ? `To go on: ${again}` : `Next: ${look}, then ${again} once the cause is mended.`,
   ];
   const message = redact(lines.join("\n"), run.address.password);
   return new RevisionError({ revision: run.step.revision, message, code: errorCode(rootOf(error)), cancelled });

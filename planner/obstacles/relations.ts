@@ -8,7 +8,11 @@ import type { ServerFacts, World } from "../world";
 const notTheirs = /^(?:octollm_upgrade|pg_catalog|information_schema|pg_temp)\./;
 
 /** What the pending SQL and the backup need of the relations that are there. */
-export function judgeRelations(plan: Plan, { server, database }: World, catalogue: Catalogue): Refusal[] {
+export function judgeRelations(
+  plan: Pick<Plan, "revisions" | "backup">,
+  { server, database }: Pick<World, "server" | "database">,
+  catalogue: Catalogue,
+): Refusal[] {
   const refusals = new Map<string, Refusal>();
   const made = new Set<string>();
   for (const step of [...plan.revisions.pre, ...plan.revisions.post]) {
@@ -66,7 +70,7 @@ function splitName(name: string): [first: string, rest: string | undefined] {
   return [first, rest];
 }
 
-function judgeBackup({ backup }: Plan, { relations, user }: ServerFacts): Refusal[] {
+function judgeBackup({ backup }: Pick<Plan, "backup">, { relations, user }: ServerFacts): Refusal[] {
   const unreadable = relations.filter(({ kind, readable }) => !readable && kind !== "view");
   if (!backup.required || unreadable.length === 0) return [];
   const names = unreadable.map(relationName);

@@ -5,7 +5,7 @@ import type { World } from "../world";
 const path = "database";
 
 /** A replica takes nothing from anybody. */
-export function judgeReplica({ database, server }: World): Refusal[] {
+export function judgeReplica({ database, server }: Pick<World, "database" | "server">): Refusal[] {
   if (!server.isReplica) return [];
   const text =
     `'${database}' is on a read-only replica (in recovery), which cannot be upgraded. Lead this program to the primary: ` +
@@ -14,7 +14,7 @@ export function judgeReplica({ database, server }: World): Refusal[] {
 }
 
 /** What the server and our role in it do not let us do. */
-export function judgeServer(plan: Plan, world: World): Refusal[] {
+export function judgeServer(plan: Pick<Plan, "revisions">, world: Pick<World, "database" | "server">): Refusal[] {
   const { database, server } = world;
   const { user } = server;
   const refusals: Refusal[] = [];
@@ -41,6 +41,6 @@ export function judgeServer(plan: Plan, world: World): Refusal[] {
   return refusals;
 }
 
-function changesSchema({ revisions }: Plan): boolean {
+function changesSchema({ revisions }: Pick<Plan, "revisions">): boolean {
   return revisions.pre.length + revisions.post.length > 0;
 }

@@ -173,7 +173,7 @@ describe("the plan between OctoLLM's own releases", () => {
     ["nothing that tells the release", { release: null }, "services", /no running service says its release/],
     [
       "an edited applied migration",
-      { applied: [{ revision: "abc123", checksum: "0".repeat(64) }] },
+      { revisions: ["abc123"], applied: [{ revision: "abc123", checksum: "0".repeat(64) }] },
       "0.2.0/migrations/abc123_add_task_priority_index.sql",
       /must not be edited/,
     ],
@@ -184,6 +184,12 @@ describe("the plan between OctoLLM's own releases", () => {
       const reason = reasons.find((candidate) => text.test(candidate.text));
       assert.equal(reason?.path, path, JSON.stringify(reasons));
     });
+
+  it("does not mind an edited migration that somebody else has undone since", () => {
+    const applied = [{ revision: "abc123", checksum: "0".repeat(64) }];
+    const plan = planned(world("0.1.0", "def456", { applied }), goal("0.2.0"), catalogue);
+    assert.equal(steps(plan), "+abc123 +b1c2d3");
+  });
 
   it("names all faults at once", () => {
     const reasons = refused(world("0.0.9", "def456", { revisions: ["fff000"] }), goal("9.9.9"), catalogue);
