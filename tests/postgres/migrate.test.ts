@@ -87,7 +87,7 @@ describe("octollm migrate", function () {
     assert.equal(code, 1);
     assert.match(stdout, /^revision {2}def456 -> abc123$/m);
     assert.match(stdout, /^ {2}CREATE INDEX CONCURRENTLY IF NOT EXISTS idx_tasks_status_priority$/m);
-    assert.match(stdout, /^locks {5}tasks: SHARE UPDATE EXCLUSIVE$/m);
+    assert.match(stdout, /^locks {5}line 11: tasks SHARE UPDATE EXCLUSIVE: blocks nobody, builds an$/m);
     assert.match(stdout, /^loses {5}nothing$/m);
     assert.ok(
       stdout.split("\n").every((line) => line.length <= 80),
