@@ -158,7 +158,18 @@ describe("a hazard in a pending revision", () => {
     const up = "ALTER TABLE tasks ALTER COLUMN name TYPE varchar(20);";
     const column = { name: "name", type: { name: "varchar", modifiers: [10] }, hasNoNulls: false, isChecked: false };
     const known = (changes: Partial<typeof column>) => {
-      return { columns: [{ schema: "public", name: "tasks", columns: [{ ...column, ...changes }], indexes: [] }] };
+      return {
+        columns: [
+          {
+            schema: "public",
+            name: "tasks",
+            columns: [{ ...column, ...changes }],
+            indexes: [],
+            domains: [],
+            defaultPartition: null,
+          },
+        ],
+      };
     };
     const refused = ["2.0.0/migrations/b1_x.sql:11 changing-column-type"];
     assert.deepEqual(refusedIn(planOf({ up }, known({}))), []);
