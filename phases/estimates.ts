@@ -4,7 +4,7 @@ import { tableOf, touchedRelations } from "../planner/statement-facts";
 import { row } from "../planner/summary";
 import type { RelationFacts } from "../postgres/facts";
 import { workOf } from "../postgres/hazards/proven";
-import { findRelation } from "../postgres/identifiers";
+import { findRelation, relationName } from "../postgres/identifiers";
 import { heaviest, type Measure } from "../postgres/measures";
 import type { Statement, WorkKind } from "../releases/release";
 import type { Observation } from "./observe";
@@ -17,7 +17,7 @@ type Seen = Pick<Observation, "world" | "database" | "catalogue" | "measures">;
  */
 export function describeEstimates(plan: Plan, seen: Seen): string[] {
   const touches = touchedRelations(plan, seen.database, seen.catalogue).flatMap((relation) =>
-    row("touches", `${relation.name}: ${describeSize(relation)}`),
+    row("touches", `${relationName(relation)}: ${describeSize(relation)}`),
   );
   const steps = [...plan.revisions.pre, ...plan.revisions.post];
   const takes = steps.flatMap((step) => describeStep(step, seen));

@@ -109,8 +109,10 @@ export function judgeHazards(
     return {
       path: place,
       text:
-        `${hazard}${about}: ${why}. Instead: ${instead}. To have it done all the same: the comment ` +
-        `'-- allow: ${hazard}: <reason>' before the statement, or ${allowed}`,
+        `${hazard}${about}: ${why}\n` +
+        `  instead: ${instead}\n` +
+        `  to have it done as it is: write '-- allow: ${hazard}: <reason>' before the statement, or\n` +
+        `  ${allowed}`,
     };
   });
 }

@@ -7,6 +7,9 @@ export interface TableColumns {
   readonly name: string;
   readonly columns: readonly ColumnFacts[];
   readonly indexes: readonly { readonly name: string; readonly columns: readonly string[] }[];
+  /** Names of all domains of this database that have a constraint: a column of one cannot be added without a look at it. */
+  readonly domains: readonly string[];
+  readonly defaultPartition: string | null;
 }
 
 export interface ColumnFacts {
@@ -50,6 +53,18 @@ const indexesSql = `
   JOIN pg_catalog.pg_index i ON i.indrelid = c.oid JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
   ORDER BY 1, 2, 3`;
 
+const domainsSql = `
+  SELECT t.typname AS name FROM pg_catalog.pg_type t
+  WHERE t.typtype = 'd' AND (t.typnotnull OR EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.contypid = t.oid))
+  ORDER BY 1`;
+
+const defaultsSql = `
+  SELECT n.nspname AS schema, c.relname AS name, d.relname AS "default"
+  FROM unnest($1::text[], $2::text[]) AS wanted (schema, name)
+  JOIN pg_catalog.pg_namespace n ON n.nspname = wanted.schema
+  JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = wanted.name
+  JOIN pg_catalog.pg_partitioned_table p ON p.partrelid = c.oid JOIN pg_catalog.pg_class d ON d.oid = p.partdefid`;
+
 /**
  * Reads columns and indexes of some tables. Safe in a READ ONLY session; takes no lock that blocks others.
  *
@@ -60,6 +75,8 @@ export async function readTableColumns(client: Client, wanted: readonly Relation
   const keys = [wanted.map(({ schema }) => schema), wanted.map(({ name }) => name)];
   const columns = await client.query<ColumnRow>(columnsSql, keys);
   const indexes = await client.query<RelationKey & { index: string; columns: string[] }>(indexesSql, keys);
+  const domains = (await client.query<{ name: string }>(domainsSql)).rows.map(({ name }) => name);
+  const defaults = (await client.query<RelationKey & { default: string }>(defaultsSql, keys)).rows;
   const tables = new Map(columns.rows.map(({ schema, name }) => [`${schema}\n${name}`, { schema, name }]));
   return [...tables.values()].map((table) => {
     const isOf = (row: RelationKey) => row.schema === table.schema && row.name === table.name;
@@ -69,6 +86,8 @@ export async function readTableColumns(client: Client, wanted: readonly Relation
         return { name: column, type: { name: type, modifiers }, hasNoNulls, isChecked };
       }),
       indexes: indexes.rows.filter(isOf).map(({ index, columns: names }) => ({ name: index, columns: names })),
+      domains,
+      defaultPartition: defaults.find(isOf)?.default ?? null,
     };
   });
 }

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { CatalogueError } from "./errors";
 import type { Migration, Script } from "./release";
 import { readStatements } from "./section-statements";
-import { alwaysStops } from "./waivers";
+import { alwaysStops, losingStatement } from "./waivers";
 
 const revisionPattern = /^[A-Za-z0-9_]{1,32}$/;
 
@@ -68,6 +68,13 @@ export function parseMigrationFile(text: string, file: string, release: string):
   };
   const section = (from: number, to: number, isDown: boolean) =>
     readSection({ lines, from, to, file, transaction, isDown, alwaysStopped: alwaysStops(behaviour) });
+  const up = section(upLine + 1, downLine < 0 ? lines.length : downLine, false);
+  const gone = downClass === "exact" ? losingStatement(up.statements) : undefined;
+  if (gone)
+    throw fail(
+      gone.line,
+      "what this drops no down brings back: say 'down: kept', 'lossy' or 'none' instead of 'exact'",
+    );
   return {
     revision: get("revision"),
     downRevision: get("down_revision") === "none" ? null : get("down_revision"),
@@ -76,7 +83,7 @@ export function parseMigrationFile(text: string, file: string, release: string):
     file,
     transaction,
     ...behaviour,
-    up: section(upLine + 1, downLine < 0 ? lines.length : downLine, false),
+    up,
     down: downLine < 0 ? null : section(downLine + 1, lines.length, true),
     downClass,
     downLoss,

@@ -144,7 +144,11 @@ export type SafeWhen =
   /** Every one of these columns is NOT NULL, or a valid CHECK says so. */
   | { readonly kind: "no-nulls"; readonly columns: readonly string[] }
   /** The same for the columns of an index. */
-  | { readonly kind: "no-nulls-in"; readonly index: string };
+  | { readonly kind: "no-nulls-in"; readonly index: string }
+  /** No domain of that name has a constraint. */
+  | { readonly kind: "no-constrained-domain"; readonly type: string }
+  /** The partitioned table has no default partition whose rows would have to be looked at. */
+  | { readonly kind: "no-default-partition" };
 
 export interface ColumnType {
   /** PostgreSQL's own name, such as `varchar` or `int4`; with `[]` for arrays. */

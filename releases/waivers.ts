@@ -66,6 +66,19 @@ function possibleHazards(statements: readonly Statement[], { alwaysStopped, isDo
   });
 }
 
+/** The first statement after which data of before is gone; what only depends on something dropped is not told. */
+export function losingStatement(statements: readonly Statement[]): Statement | undefined {
+  const made = new Set<string>();
+  return statements.find((statement) => {
+    const loses = statement.hazards.some(
+      ({ hazard, relation }) =>
+        hazards[hazard].effect === "loses" && hazard !== "ban-drop-cascade" && !made.has(relation ?? ""),
+    );
+    for (const relation of statement.fresh) made.add(relation);
+    return loses;
+  });
+}
+
 /** The comments between statements; what looks like one in a string or in a statement is none. */
 function comments({ lines, firstLine }: WaiverScope, statements: readonly Statement[]) {
   const isWithin = (line: number) =>

@@ -1,7 +1,7 @@
 import type { AlterTableCmd, AlterTableStmt, AlterTableType, ColumnDef, Constraint, Node } from "libpg-query";
 
 import { addedColumnRewrites, columnTypeName, isSerial } from "../alter-table-locks";
-import { sameStorage } from "./column-types";
+import { isBuiltIn, sameStorage } from "./column-types";
 import { hazardOnly, nameOf, noRisks, risk, type Risks, together, work } from "./risks";
 
 /** Risks of ALTER TABLE: those of each of its forms. */
@@ -33,7 +33,7 @@ const rules: Partial<Record<AlterTableType, Rule>> = {
   AT_SetUnLogged: storage,
   AT_SetAccessMethod: storage,
   AT_SetTableSpace: storage,
-  AT_AttachPartition: (_table, command) => partition(command, "attaching-partition"),
+  AT_AttachPartition: (table, command) => together([partition(command, "attaching-partition"), newPartition(table)]),
   AT_DetachPartition: (_table, command) => partition(command, "require-concurrent-partition-detach"),
   AT_EnableRowSecurity: (table) => hazardOnly("enabling-row-security", table),
   AT_ForceRowSecurity: (table) => hazardOnly("enabling-row-security", table),
@@ -67,6 +67,11 @@ function partition({ def }: AlterTableCmd, name: "attaching-partition" | "requir
   const relation = nameOf(command?.name);
   if (relation === null || command?.concurrent) return noRisks;
   return name === "attaching-partition" ? risk("scans", name, relation) : hazardOnly(name, relation);
+}
+
+/** One more partition of a table: rows of it must not be in the default partition. */
+export function newPartition(table: string): Risks {
+  return risk("scans", "attaching-partition", table, [{ kind: "no-default-partition" }]);
 }
 
 /** What a table constraint costs when it is added to a table that has rows. */
@@ -108,6 +113,11 @@ function addedColumn(table: string, column: ColumnDef): Risks {
   const isRequired = (has("CONSTR_NOTNULL") || has("CONSTR_PRIMARY")) && !isFilled;
   return together([
     addedColumnRewrites(column) ? risk("rewrites", fillingHazard(column, has("CONSTR_GENERATED")), table) : noRisks,
+    isBuiltIn(column)
+      ? noRisks
+      : risk("rewrites", "adding-constrained-domain-field", table, [
+          { kind: "no-constrained-domain", type: columnTypeName(column) },
+        ]),
     isRequired ? hazardOnly("adding-required-field", table) : noRisks,
     columnTypeName(column) === "json" ? hazardOnly("prefer-jsonb", table) : noRisks,
     ...constraints.map((constraint) => columnConstraint(table, constraint, isFilled)),

@@ -41,6 +41,16 @@ function haveEqual(one: ColumnType, other: ColumnType): boolean {
   return one.modifiers.join() === other.modifiers.join();
 }
 
+/** Types that the grammar does not qualify itself, and that are no domain. */
+const builtIn =
+  /^(text|uuid|jsonb?|xml|date|timestamp(tz)?|timetz|bytea|inet|cidr|macaddr8?|money|name|oid|reg\w+|pg_lsn|ts(vector|query)|point|line|lseg|box|path|polygon|circle|(small|big)?serial[248]?|(int4|int8|num|ts|tstz|date)(multi)?range|citext|hstore|ltree|vector)$/;
+
+/** Whether a column's type surely is no domain; of any other name only the database knows. */
+export function isBuiltIn({ typeName }: ColumnDef): boolean {
+  const parts = (typeName?.names ?? []).map((node) => ("String" in node ? (node.String.sval ?? "") : ""));
+  return parts[0] === "pg_catalog" || (typeName?.arrayBounds?.length ?? 0) > 0 || builtIn.test(parts.at(-1) ?? "");
+}
+
 /** Types whose one modifier may grow, or go, without any value changing. */
 const widening = new Set(["varchar", "varbit", "timestamp", "timestamptz", "time", "timetz"]);
 

@@ -17,7 +17,7 @@ export function workOf({ work }: Pick<Statement, "work">, tableOf: TableOf): Sta
   return real.filter(({ kind, relation }) => kind === "rewrites" || !rewritten.has(relation));
 }
 
-function holds(condition: SafeWhen, { columns, indexes }: TableColumns): boolean {
+function holds(condition: SafeWhen, { columns, indexes, domains, defaultPartition }: TableColumns): boolean {
   const find = (name: string) => columns.find((column) => column.name === name);
   const hasNoNulls = (names: readonly string[]) => names.length > 0 && names.every((name) => find(name)?.hasNoNulls);
   switch (condition.kind) {
@@ -31,5 +31,9 @@ function holds(condition: SafeWhen, { columns, indexes }: TableColumns): boolean
       return hasNoNulls(condition.columns);
     case "no-nulls-in":
       return hasNoNulls(indexes.find((index) => index.name === condition.index)?.columns ?? []);
+    case "no-constrained-domain":
+      return !domains.includes(condition.type);
+    case "no-default-partition":
+      return defaultPartition === null;
   }
 }

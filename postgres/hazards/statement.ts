@@ -2,7 +2,7 @@ import type { DropStmt, Node, RangeVar, RenameStmt } from "libpg-query";
 
 import { ledgerSchema } from "../ledger-schema";
 import { hasOption, lockModes } from "../statement-locks";
-import { alterTableRisks } from "./alter-table";
+import { alterTableRisks, newPartition } from "./alter-table";
 import { hazardOnly, nameOf, nameParts, noRisks, risk, type Risks, together, work } from "./risks";
 import type { HazardName } from "./table";
 
@@ -38,6 +38,7 @@ const indexRules: Rules = {
 };
 
 const tableRules: Rules = {
+  CreateStmt: ({ inhRelations, partbound }) => (partbound ? eachNode(inhRelations, newPartition) : noRisks),
   AlterTableStmt: (statement) => alterTableRisks(statement),
   TruncateStmt: ({ relations, behavior }) =>
     eachNode(relations, (table) =>

@@ -44,8 +44,8 @@ export const hazards = {
   },
   "attaching-partition": {
     effect: "blocks",
-    why: "the table that becomes a partition is locked and every row of it is read, unless a CHECK proves the bounds",
-    instead: "first ADD a CHECK with the partition's bounds NOT VALID, VALIDATE it, then attach and waive this",
+    why: "the table that becomes a partition, and the default partition, are locked and every row of them is read",
+    instead: "first ADD a CHECK that proves the bounds NOT VALID, VALIDATE it, then attach and waive this",
   },
   "adding-field-with-default": {
     effect: "blocks",
@@ -56,6 +56,11 @@ export const hazards = {
     effect: "blocks",
     why: "a stored generated column rewrites the whole table under ACCESS EXCLUSIVE",
     instead: "add an ordinary column, let a trigger keep it, and fill the rows in batches",
+  },
+  "adding-constrained-domain-field": {
+    effect: "blocks",
+    why: "a column of a domain that has a constraint rewrites the whole table under ACCESS EXCLUSIVE",
+    instead: "add a column of the domain's own type with a CHECK that is NOT VALID",
   },
   "adding-auto-incrementing-field": {
     effect: "blocks",

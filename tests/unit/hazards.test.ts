@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 
 import { closedGates } from "../../planner/gates";
 import type { Plan } from "../../planner/plan";
+import { summarise } from "../../planner/summary";
 import type { ServerFacts, World } from "../../planner/world";
 import { hazards } from "../../postgres/hazards/table";
 import { loadParser } from "../../postgres/statements";
@@ -19,11 +20,13 @@ interface Written {
   readonly phase?: string;
   readonly writers?: string;
   readonly previousCode?: string;
+  readonly downClass?: string;
 }
 
 /** A migration file's text; the up section begins in line 11. */
 function written({ up, down = "SELECT 1;", ...rest }: Written): string {
   const { transaction = "transactional", phase = "pre", writers = "online", previousCode = "runs" } = rest;
+  const { downClass = "lossy" } = rest;
   return [
     "-- revision: b1",
     "-- down_revision: a1",
@@ -32,8 +35,8 @@ function written({ up, down = "SELECT 1;", ...rest }: Written): string {
     `-- phase: ${phase}`,
     `-- previous_code: ${previousCode}`,
     `-- writers: ${writers}`,
-    "-- down: exact",
-    "",
+    `-- down: ${downClass}`,
+    ...(downClass === "lossy" ? ["-- down_loss: something"] : [""]),
     "-- up",
     up,
     "-- down",
@@ -87,10 +90,10 @@ describe("a hazard in a pending revision", () => {
       {
         path: "2.0.0/migrations/b1_x.sql:11",
         text:
-          "require-concurrent-index-creation (tasks): nobody can write the table while the index is built. Instead: CREATE INDEX " +
-          "CONCURRENTLY in a revision with 'transaction: none'. To have it done all the same: the comment '-- allow: " +
-          "require-concurrent-index-creation: <reason>' before the statement, or octollm config set --path 'allowHazards[1]' " +
-          "require-concurrent-index-creation",
+          "require-concurrent-index-creation (tasks): nobody can write the table while the index is built\n" +
+          "  instead: CREATE INDEX CONCURRENTLY in a revision with 'transaction: none'\n" +
+          "  to have it done as it is: write '-- allow: require-concurrent-index-creation: <reason>' before the statement, or\n" +
+          "  octollm config set --path 'allowHazards[1]' require-concurrent-index-creation",
       },
     ]);
   });
@@ -110,6 +113,7 @@ describe("a hazard in a pending revision", () => {
       plan.revisions.pre[0]?.hazards.map(({ waived }) => waived),
       ["ten rows", null],
     );
+    assert.ok(summarise(planOf({ up: "TRUNCATE tasks;" })).includes("loses     ban-truncate of tasks (b1)"));
     assert.equal(plan.revisions.pre[0]?.sql[0], "-- allow: require-concurrent-index-creation: ten rows");
   });
 
@@ -154,7 +158,18 @@ describe("a hazard in a pending revision", () => {
     const up = "ALTER TABLE tasks ALTER COLUMN name TYPE varchar(20);";
     const column = { name: "name", type: { name: "varchar", modifiers: [10] }, hasNoNulls: false, isChecked: false };
     const known = (changes: Partial<typeof column>) => {
-      return { columns: [{ schema: "public", name: "tasks", columns: [{ ...column, ...changes }], indexes: [] }] };
+      return {
+        columns: [
+          {
+            schema: "public",
+            name: "tasks",
+            columns: [{ ...column, ...changes }],
+            indexes: [],
+            domains: [],
+            defaultPartition: null,
+          },
+        ],
+      };
     };
     const refused = ["2.0.0/migrations/b1_x.sql:11 changing-column-type"];
     assert.deepEqual(refusedIn(planOf({ up }, known({}))), []);
@@ -170,7 +185,11 @@ describe("a hazard in a pending revision", () => {
 
   it("is looked for on the way up only: the way down is judged by what it loses", () => {
     const catalogue = catalogueWith(
-      parsed({ up: "ALTER TABLE tasks ADD COLUMN a int;", down: "ALTER TABLE tasks DROP COLUMN a;" }),
+      parsed({
+        up: "ALTER TABLE tasks ADD COLUMN a int;",
+        downClass: "exact",
+        down: "ALTER TABLE tasks DROP COLUMN a;",
+      }),
     );
     const plan = planned(world("2.0.0", "b1"), goal("1.0.0"), catalogue);
     assert.deepEqual(refusedIn(plan), []);
@@ -230,6 +249,16 @@ describe("a waiver in a migration file", () => {
     assert.deepEqual(faultsOf({ up: up.replace(`${add}\n`, "") }), [
       "11: allows 'validating-under-lock', which the statement has not",
     ]);
+  });
+
+  it("does not make a down exact that cannot bring back what is dropped", () => {
+    const drop = "-- allow: ban-drop-column: unused\nALTER TABLE tasks DROP COLUMN a;";
+    assert.deepEqual(faultsOf({ up: drop }), []);
+    assert.deepEqual(faultsOf({ up: drop, downClass: "kept" }), []);
+    const fault = "what this drops no down brings back: say 'down: kept', 'lossy' or 'none' instead of 'exact'";
+    assert.deepEqual(faultsOf({ up: drop, downClass: "exact" }), [`12: ${fault}`]);
+    assert.deepEqual(faultsOf({ up: "TRUNCATE tasks;", downClass: "exact" }), [`11: ${fault}`]);
+    assert.deepEqual(faultsOf({ up: "CREATE TABLE t (id int);\nDROP TABLE t;", downClass: "exact" }), []);
   });
 
   it("does not help a COMMIT in the revision's own transaction", () => {
