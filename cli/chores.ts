@@ -5,6 +5,7 @@ import { abortCommand } from "./abort";
 import { adoptCommand } from "./adopt";
 import { backupsCommand } from "./backups";
 import { migrateCommand } from "./migrate";
+import { rehearseCommand } from "./rehearse";
 import { serviceCommand } from "./service";
 import { statusCommand } from "./status";
 
@@ -36,6 +37,7 @@ export async function runChore(argv: readonly string[]): Promise<number> {
     .addCommand(backupsCommand())
     .addCommand(abortCommand())
     .addCommand(migrateCommand())
+    .addCommand(rehearseCommand())
     .addCommand(serviceCommand(), { hidden: true });
   for (const command of [program, ...program.commands.flatMap((one) => [one, ...one.commands])]) command.exitOverride();
   try {

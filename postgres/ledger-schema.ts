@@ -112,8 +112,24 @@ ALTER TABLE ${ledgerSchema}.attempts
 INSERT INTO ${ledgerSchema}.ledger (version) VALUES (5);
 `;
 
+/** How long revisions took in rehearsals. */
+const sixth = `
+CREATE TABLE ${ledgerSchema}.rehearsals (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  revision text NOT NULL,
+  direction text NOT NULL CHECK (direction IN ('up', 'down')),
+  checksum text NOT NULL,
+  milliseconds bigint NOT NULL,
+  rows bigint NOT NULL,
+  backup_id text NOT NULL,
+  backup_at timestamptz NOT NULL,
+  at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+INSERT INTO ${ledgerSchema}.ledger (version) VALUES (6);
+`;
+
 /** SQL that takes the ledger from version n to n + 1, at index n. Never edit one that was released: append. */
-export const ledgerMigrations: readonly string[] = [first, second, third, fourth, fifth];
+export const ledgerMigrations: readonly string[] = [first, second, third, fourth, fifth, sixth];
 
 /** The version that this program reads and writes. */
 export const ledgerVersion = ledgerMigrations.length;

@@ -13,6 +13,7 @@ import {
   plannedBy,
   type Request,
 } from "../../phases/preflight";
+import { describeRehearsals } from "../../phases/rehearsed";
 import { describeLosses } from "../../phases/restore-losses";
 import { describePruning } from "../../phases/retention";
 import { readAddress, type Site, sitePath } from "../../phases/site";
@@ -149,6 +150,7 @@ async function preview({ log }: Call, inputs: Properties, now: Look): Promise<Pr
   const losses = await describeLosses(plan, { site: inputs.settings as Site, address, database: observation.database });
   for (const line of losses.flatMap((text) => row("loses", text))) log.info(line);
   for (const line of estimates(plan, now)) log.info(line);
+  for (const line of await describeRehearsals(plan, address)) log.info(line);
   const pruned = await describePruning(inputs.settings as Site, observation.ledger);
   for (const line of pruned.flatMap((text) => row("prunes", text))) log.info(line);
   const gates = closedGates(plan, acceptancesOf(inputs), now.observation.world.openAttempt);
