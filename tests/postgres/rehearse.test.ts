@@ -20,6 +20,7 @@ import { makeProject, removeProject } from "../e2e/support/project";
 import { testDatabase } from "../support/postgres";
 import { type Ended, octollm } from "../support/run";
 import { CatalogueCopy, scale } from "../unit/catalogue-cases";
+import { server } from "../unit/planner-cases";
 import { query, revisionOf, until } from "./installation";
 
 const program = resolve(__dirname, "..", "..");
@@ -102,7 +103,7 @@ describe("octollm rehearse", function () {
   it("puts the times into the next plan, and only those of the files as they are", async () => {
     const catalogue = await loadCatalogue(ownCatalogue);
     const steps = (places: { here: number; place: number }) => {
-      const move = moveSchema(catalogue, { ...places, serves: null });
+      const move = moveSchema(catalogue, { ...places, serves: null, server });
       return "dead" in move ? [] : move.steps;
     };
     const pre = steps({ here: 1, place: 3 });
