@@ -111,7 +111,12 @@ async function findDumpTool({ serverVersionNumber }: DatabaseFacts): Promise<Dum
 }
 
 /** What the database takes from us. */
-export function describeServer({ database: { role, ...database }, columns, ledger }: DatabaseLook): ServerFacts {
+export function describeServer({
+  database: { role, ...database },
+  columns,
+  indexes,
+  ledger,
+}: DatabaseLook): ServerFacts {
   return {
     user: role.user,
     isReplica: database.inRecovery,
@@ -123,6 +128,7 @@ export function describeServer({ database: { role, ...database }, columns, ledge
     searchPath: database.searchPath,
     relations: database.relations,
     columns,
+    indexes,
   };
 }
 

@@ -17,8 +17,8 @@ import { emptyLedger, type Ledger, readLedger } from "../postgres/ledger";
 import { type Measure, readMeasures } from "../postgres/measures";
 import { refusePooler } from "../postgres/pooler";
 import { recognise } from "../postgres/recognise";
-import { readTableColumns, type TableColumns } from "../postgres/table-columns";
-import type { Catalogue } from "../releases/release";
+import { type IndexTable, readIndexTables, readTableColumns, type TableColumns } from "../postgres/table-columns";
+import type { Catalogue, Statement } from "../releases/release";
 import { type Site, sitePath } from "./site";
 
 /** What one look at the database and its server tells. */
@@ -26,6 +26,8 @@ export interface DatabaseLook {
   readonly database: DatabaseFacts;
   /** Of the tables that statements of the catalogue may endanger. */
   readonly columns: readonly TableColumns[];
+  /** Those that statements of the catalogue name. */
+  readonly indexes: readonly IndexTable[];
   readonly ledger: Ledger;
   readonly measures: readonly Measure[];
   /** Release whose schema the database has, although nobody stamped it. */
@@ -62,6 +64,7 @@ export async function lookAtDatabase(
       return {
         database,
         columns: await readTableColumns(client, tablesInQuestion(catalogue, database)),
+        indexes: await readIndexTables(client, indexesNamed(catalogue)),
         looksLike: isUnstamped ? await recognise(client, catalogue.releases) : null,
         ledger: await readLedger(client),
         measures: await readMeasures(client),
@@ -77,6 +80,7 @@ export async function lookAtDatabase(
     return {
       ...(await readDamagedDatabase(address, options)),
       columns: [],
+      indexes: [],
       ledger: emptyLedger,
       measures: [],
       looksLike: null,
@@ -85,10 +89,18 @@ export async function lookAtDatabase(
   }
 }
 
+function statementsOf(catalogue: Catalogue | null): readonly Statement[] {
+  return (catalogue?.chain ?? []).flatMap(({ up, down }) => [...up.statements, ...(down?.statements ?? [])]);
+}
+
+function indexesNamed(catalogue: Catalogue | null): string[] {
+  const locks = statementsOf(catalogue).flatMap((statement) => statement.locks);
+  return locks.filter((lock) => lock.ofTable !== undefined).map(({ relation }) => relation);
+}
+
 /** Tables of which a statement of the catalogue does not tell by itself whether it is a hazard. */
 function tablesInQuestion(catalogue: Catalogue | null, { relations, searchPath }: DatabaseFacts): RelationFacts[] {
-  const scripts = (catalogue?.chain ?? []).flatMap(({ up, down }) => [up, ...(down ? [down] : [])]);
-  const risks = scripts.flatMap(({ statements }) => statements.flatMap(({ work, hazards }) => [...work, ...hazards]));
+  const risks = statementsOf(catalogue).flatMap(({ work, hazards }) => [...work, ...hazards]);
   const names = risks.flatMap(({ relation, unless }) => (unless.length > 0 && relation !== null ? [relation] : []));
   const found = [...new Set(names)].map((name) => findRelation(name, relations, searchPath));
   return [...new Set(found)].filter((relation) => relation !== undefined);

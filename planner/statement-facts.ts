@@ -46,11 +46,19 @@ export function tableOf({ columns, searchPath }: ServerFacts): (name: string) =>
 
 function describeStatement(statement: Statement, server: ServerFacts): string[] {
   const work = workOf(statement, tableOf(server));
-  const locked = statement.locks.map((lock) => {
-    const own = work.filter(({ relation }) => relation === lock.relation).map(({ kind }) => doing[kind]);
-    return `line ${statement.line}: ${lock.relation} ${lock.mode}: ${[describeBlocking(lock), ...new Set(own)].join(", ")}`;
-  });
+  const locked = statement.locks
+    .flatMap((lock) => withTable(lock, server))
+    .map((lock) => {
+      const own = work.filter(({ relation }) => relation === lock.relation).map(({ kind }) => doing[kind]);
+      return `line ${statement.line}: ${lock.relation} ${lock.mode}: ${[describeBlocking(lock), ...new Set(own)].join(", ")}`;
+    });
   return [...new Set(locked)];
+}
+
+/** The lock, and after that of an index the one of its table. */
+function withTable(lock: StatementLock, { indexes, searchPath }: ServerFacts): StatementLock[] {
+  const table = lock.ofTable === undefined ? undefined : findRelation(lock.relation, indexes, searchPath)?.table;
+  return [lock, ...(table === undefined || !lock.ofTable ? [] : [{ ...lock, relation: table, mode: lock.ofTable }])];
 }
 
 const doing = {

@@ -1,6 +1,6 @@
 import type { DotenvFile } from "../environment/dotenv-file";
 import type { RelationFacts } from "../postgres/facts";
-import type { TableColumns } from "../postgres/table-columns";
+import type { IndexTable, TableColumns } from "../postgres/table-columns";
 import type { RestoreWorld } from "./backups";
 
 /** What an installation is like: read by Preflight, judged by the planner. No secrets but those in `.env`. */
@@ -56,6 +56,8 @@ export interface ServerFacts {
   readonly relations: readonly Relation[];
   /** Columns and indexes of the tables on which it depends whether a pending statement is a hazard. */
   readonly columns: readonly TableColumns[];
+  /** The indexes that statements name. */
+  readonly indexes: readonly IndexTable[];
 }
 
 /** A relation as the planner knows it; `bytes` are those with its indexes. */

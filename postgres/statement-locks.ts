@@ -44,8 +44,8 @@ export function strongest(locks: readonly StatementLock[]): StatementLock[] {
 
 /**
  * The table locks that a statement takes of the relations it names, after "Explicit Locking" and the pages of the
- * commands in PostgreSQL's documentation. What a function, a DO block, CASCADE or a trigger touches is not seen, nor the
- * table of an index that DROP INDEX or REINDEX INDEX names.
+ * commands in PostgreSQL's documentation. What a function, a DO block, CASCADE or a trigger touches is not seen; of the
+ * table of an index, the mode only.
  */
 export function statementLocks(node: Node): StatementLock[] {
   const [kind, value] = Object.entries(node)[0] ?? [];
@@ -77,8 +77,9 @@ const rules: Rules = {
   ClusterStmt: ({ relation }) => lockOf(relation, "ACCESS EXCLUSIVE", true),
   ReindexStmt: ({ kind, relation, params }) => {
     const online = hasOption(params, "concurrently");
-    if (online) return lockOf(relation, "SHARE UPDATE EXCLUSIVE");
-    return lockOf(relation, kind === "REINDEX_OBJECT_INDEX" ? "ACCESS EXCLUSIVE" : "SHARE");
+    const mode = online ? "SHARE UPDATE EXCLUSIVE" : "SHARE";
+    if (kind !== "REINDEX_OBJECT_INDEX") return lockOf(relation, mode);
+    return ofIndex(lockOf(relation, online ? mode : "ACCESS EXCLUSIVE"), mode);
   },
   CreateTrigStmt: ({ relation, constrrel }) => [
     ...lockOf(relation, "SHARE ROW EXCLUSIVE"),
@@ -123,6 +124,11 @@ export function hasOption(options: readonly Node[] | undefined, name: string): b
   });
 }
 
+/** An index is locked together with its table, which the parse tree does not tell. */
+function ofIndex(locks: readonly StatementLock[], ofTable: LockMode): StatementLock[] {
+  return locks.map((lock) => ({ ...lock, ofTable }));
+}
+
 const relationObjects = new Set([
   "OBJECT_TABLE",
   "OBJECT_VIEW",
@@ -137,6 +143,7 @@ function dropLocks({ objects, removeType = "OBJECT_TABLE", concurrent }: ValueOf
   const mode: LockMode = concurrent ? "SHARE UPDATE EXCLUSIVE" : "ACCESS EXCLUSIVE";
   return (objects ?? []).flatMap((object) => {
     const names = nameParts(object);
+    if (removeType === "OBJECT_INDEX") return ofIndex(lockOf(rangeVar(names), mode), mode);
     if (relationObjects.has(removeType)) return lockOf(rangeVar(names), mode);
     // The last part names the trigger, policy or rule; what stands before is its table.
     return objectsOfATable.has(removeType) ? lockOf(rangeVar(names.slice(0, -1)), mode) : [];

@@ -1,5 +1,6 @@
 import type { ColumnType } from "../releases/release";
 import type { Client } from "./connection";
+import { relationName } from "./identifiers";
 
 /** What decides whether a change of a table has to look at its rows. */
 export interface TableColumns {
@@ -25,6 +26,27 @@ export interface ColumnFacts {
 export interface RelationKey {
   readonly schema: string;
   readonly name: string;
+}
+
+/** An index, and its table as humans name it. */
+export interface IndexTable extends RelationKey {
+  readonly table: string;
+}
+
+/** Finds the tables of indexes by the indexes' names, as statements have them. Safe in a READ ONLY session. */
+export async function readIndexTables(client: Client, names: readonly string[]): Promise<IndexTable[]> {
+  if (names.length === 0) return [];
+  const { rows } = await client.query<RelationKey & { tableSchema: string; tableName: string }>(
+    `SELECT DISTINCT n.nspname AS schema, x.relname AS name, m.nspname AS "tableSchema", c.relname AS "tableName"
+     FROM unnest($1::text[]) AS wanted JOIN pg_catalog.pg_class x ON x.oid = to_regclass(wanted)
+     JOIN pg_catalog.pg_namespace n ON n.oid = x.relnamespace JOIN pg_catalog.pg_index i ON i.indexrelid = x.oid
+     JOIN pg_catalog.pg_class c ON c.oid = i.indrelid JOIN pg_catalog.pg_namespace m ON m.oid = c.relnamespace
+     ORDER BY 1, 2`,
+    [names],
+  );
+  return rows.map(({ schema, name, tableSchema, tableName }) => {
+    return { schema, name, table: relationName({ schema: tableSchema, name: tableName }) };
+  });
 }
 
 const columnsSql = `

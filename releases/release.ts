@@ -123,6 +123,8 @@ export interface StatementLock {
   readonly mode: string;
   /** At worst: `work` says when it does not. */
   readonly rewrites: boolean;
+  /** Of an index: the lock that its table gets with it. */
+  readonly ofTable?: string;
 }
 
 /** `rewrites` the table; `builds` an index; `scans` every row; `changes` rows. */

@@ -196,7 +196,7 @@ describe("the provider, as a process of its own, before it touches anything", fu
           .replace("-- down: exact", "-- down: lossy\n-- down_loss: what it drops")
           .replace(
             /-- up[^]*/,
-            "-- up\nALTER TABLE tasks\n  ALTER COLUMN status SET NOT NULL, DROP COLUMN result;\nALTER TABLE task_history ALTER COLUMN id TYPE numeric;\n\n-- down\nSELECT 1;\n",
+            "-- up\nALTER TABLE tasks\n  ALTER COLUMN status SET NOT NULL, DROP COLUMN result;\nALTER TABLE task_history ALTER COLUMN id TYPE numeric;\nDROP INDEX idx_tasks_created_at;\n\n-- down\nSELECT 1;\n",
           ),
       );
       copy.edit("0.2.0/release.yaml", "revision: b1c2d3", "revision: d1d1d1");
@@ -205,7 +205,11 @@ describe("the provider, as a process of its own, before it touches anything", fu
       const inputs = (allowHazards: string[] = []) => ({ ...installed.inputs("0.2.0", { allowHazards }), settings });
       const before = await installed.everything();
       // SET NOT NULL is none: the column is so already.
-      const refused = [`${file}:12: ban-drop-column (tasks)`, `${file}:14: changing-column-type (task_history)`];
+      const refused = [
+        `${file}:12: ban-drop-column (tasks)`,
+        `${file}:14: changing-column-type (task_history)`,
+        `${file}:15: require-concurrent-index-deletion (idx_tasks_created_at)`,
+      ];
       const named = (text: string) => text.split("\n").flatMap((line) => /\S+\.sql:\d+: \S+ \(\w+\)/.exec(line) ?? []);
 
       provider.logs.length = 0;
@@ -216,6 +220,8 @@ describe("the provider, as a process of its own, before it touches anything", fu
       assert.deepEqual(plan.revisions.pre.at(-1)?.facts, [
         "line 12: tasks ACCESS EXCLUSIVE: blocks reads and writes",
         "line 14: task_history ACCESS EXCLUSIVE: blocks reads and writes, rewrites the table",
+        "line 15: idx_tasks_created_at ACCESS EXCLUSIVE: blocks reads and writes",
+        "line 15: tasks ACCESS EXCLUSIVE: blocks reads and writes",
       ]);
       const another = await ProviderProcess.start();
       try {
@@ -230,7 +236,7 @@ describe("the provider, as a process of its own, before it touches anything", fu
       assert.deepEqual(await installed.everything(), before);
 
       provider.logs.length = 0;
-      const allowed = inputs(["ban-drop-column", "changing-column-type"]);
+      const allowed = inputs(["ban-drop-column", "changing-column-type", "require-concurrent-index-deletion"]);
       await provider.check(preflight, allowed, adopted);
       await provider.apply(preflight, allowed, { old: adopted, preview: true });
       assert.deepEqual(provider.lines("warning"), []);

@@ -163,7 +163,7 @@ const judged = [
   "ALTER TABLE part ATTACH PARTITION part1 FOR VALUES FROM (1) TO (2)",
 ];
 
-/** Statements that name an index: its table is locked too, which the parse tree does not tell. */
+/** Statements that name an index of `t`: what they take of that is judged by itself. */
 const byIndex = /^(DROP INDEX|REINDEX INDEX)/;
 
 /** From 18 on it takes ACCESS SHARE, which keeps nobody waiting. */
@@ -235,7 +235,10 @@ describe("the locks of a statement, judged by a live server", () => {
         const after = await nodes();
         await client.query("ROLLBACK");
         const held: Held[] = rows.map(({ oid, mode }) => ({ relation: oids.get(oid) ?? "", mode }));
-        for (const { relation, mode, rewrites } of said) {
+        const ofIndexes = said.flatMap((lock) =>
+          lock.ofTable ? [{ ...lock, relation: "t", mode: lock.ofTable }] : [],
+        );
+        for (const { relation, mode, rewrites } of [...said, ...ofIndexes]) {
           const modes = held.filter((lock) => lock.relation === relation).map((lock) => lock.mode);
           const strongest = modes.sort((a, b) => order.indexOf(b) - order.indexOf(a))[0];
           if (spell(strongest ?? "") !== mode)

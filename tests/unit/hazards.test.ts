@@ -183,6 +183,22 @@ describe("a hazard in a pending revision", () => {
     );
   });
 
+  it("of an index shows what is locked of its table", () => {
+    const indexes = [{ schema: "public", name: "old", table: "tasks" }];
+    assert.deepEqual(planOf({ up: "DROP INDEX old;" }, { indexes }).revisions.pre[0]?.facts, [
+      "line 11: old ACCESS EXCLUSIVE: blocks reads and writes",
+      "line 11: tasks ACCESS EXCLUSIVE: blocks reads and writes",
+    ]);
+    const online = planOf(
+      { up: "REINDEX INDEX CONCURRENTLY old;", transaction: "none", down: "VACUUM tasks;" },
+      { indexes },
+    );
+    assert.deepEqual(online.revisions.pre[0]?.facts, [
+      "line 11: old SHARE UPDATE EXCLUSIVE: blocks nobody, builds an index",
+      "line 11: tasks SHARE UPDATE EXCLUSIVE: blocks nobody",
+    ]);
+  });
+
   it("is looked for on the way up only: the way down is judged by what it loses", () => {
     const catalogue = catalogueWith(
       parsed({

@@ -73,6 +73,7 @@ export const server: ServerFacts = {
   searchPath: ["public"],
   relations: [table("tasks"), table("task_history")],
   columns: [],
+  indexes: [],
 };
 
 /** The plan, or a failed assertion that shows the refusals. */
