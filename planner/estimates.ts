@@ -28,12 +28,12 @@ export function estimateSeconds(
   );
   // As big as then, or big enough then for the time to grow with the size.
   if (same && (same.bytes >= telling || work.bytes <= 2 * same.bytes)) {
-    const seconds = (same.milliseconds / 1000) * Math.max(same.bytes >= telling ? work.bytes / same.bytes : 1, 0);
-    return { seconds, source: same.attempt === null ? "as measured" : `as in attempt ${same.attempt}` };
+    const growth = same.bytes >= telling ? work.bytes / same.bytes : 1;
+    return { seconds: (same.milliseconds / 1000) * growth, source: `as in attempt ${same.attempt}` };
   }
   const big = alike.filter(({ bytes, milliseconds }) => bytes >= telling && milliseconds > 0).slice(0, 5);
   if (big.length === 0) return null;
   const sum = (pick: (measure: Measure) => number) => big.reduce((total, measure) => total + pick(measure), 0);
   const perSecond = (1000 * sum(({ bytes }) => bytes)) / sum(({ milliseconds }) => milliseconds);
-  return { seconds: work.bytes / perSecond, source: `at ${(perSecond / 1e6).toFixed(0)} MB/s` };
+  return { seconds: work.bytes / perSecond, source: `at ${Number((perSecond / 1e6).toPrecision(2))} MB/s` };
 }

@@ -91,7 +91,7 @@ INSERT INTO ${ledgerSchema}.ledger (version) VALUES (3);
 const fourth = `
 CREATE TABLE ${ledgerSchema}.measures (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-  attempt integer REFERENCES ${ledgerSchema}.attempts,
+  attempt integer NOT NULL REFERENCES ${ledgerSchema}.attempts,
   revision text NOT NULL,
   direction text NOT NULL CHECK (direction IN ('up', 'down')),
   statement integer NOT NULL CHECK (statement > 0),

@@ -7,8 +7,7 @@ import { readTableColumns, type RelationKey } from "./table-columns";
 
 /** How long one statement took on how much, once. */
 export interface Measure {
-  /** Null when no attempt took it. */
-  readonly attempt: number | null;
+  readonly attempt: number;
   readonly revision: string;
   readonly direction: "up" | "down";
   /** Place of the statement in its section, from 1. */

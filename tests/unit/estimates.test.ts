@@ -43,8 +43,4 @@ describe("the estimate of a statement's time", () => {
     const rates = [small, measure({ revision: "b1" })];
     assert.deepEqual(estimateSeconds(now(), rates), { seconds: 2, source: "at 50 MB/s" });
   });
-
-  it("says so when no attempt took the measure", () => {
-    assert.equal(estimateSeconds(now(), [measure({ attempt: null })])?.source, "as measured");
-  });
 });
