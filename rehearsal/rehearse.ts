@@ -14,7 +14,8 @@ import { findRelease } from "../planner/chain";
 import { moveSchema, type SchemaMove } from "../planner/schema-move";
 import { checkInvariant } from "../postgres/checks";
 import { type Client, type DatabaseAddress, withClient } from "../postgres/connection";
-import { dropDatabase, newMark, removeMark } from "../postgres/databases";
+import { rolesOf } from "../postgres/database-settings";
+import { dropDatabase, newMark, readDatabaseRights, removeMark } from "../postgres/databases";
 import { closeSucceeded, ensureLedger, openAttempt } from "../postgres/ledger";
 import { acquireUpgradeLock } from "../postgres/lock";
 import { withMaintenance } from "../postgres/maintenance";
@@ -26,6 +27,7 @@ import { inTransaction } from "../postgres/transaction";
 import type { Catalogue, Migration } from "../releases/release";
 import { programVersion } from "../version";
 import type { GoodBackup } from "./choose";
+import { ScratchError } from "./scratch";
 
 /** What is to be rehearsed, and where. */
 export interface RehearsalWish {
@@ -101,6 +103,12 @@ async function load(client: Client, { wish, folder, manifest }: Loading, activit
   const { counts, revision, release } = manifest;
   const invariants = findRelease(catalogue, release)?.invariants ?? [];
   const { database } = await loadCluster(folder);
+  const { roles } = await readDatabaseRights(client, scratch.database);
+  const missing = rolesOf(database).filter((role) => !roles.includes(role));
+  if (missing.length > 0)
+    throw new ScratchError(
+      `The server of the scratch database has no role '${missing.join("', '")}', which the backup needs. Make it there: CREATE ROLE ...`,
+    );
   await loadBeside(client, {
     address: scratch,
     settings: { ...database, owner: scratch.user },

@@ -11,7 +11,7 @@ import { loadCatalogue } from "../../releases/catalogue";
 import { testDatabase } from "../support/postgres";
 import { alembic, alembicProgram, octollm } from "../support/run";
 import { CatalogueCopy } from "../unit/catalogue-cases";
-import { query } from "./installation";
+import { outsider, query, until } from "./installation";
 
 /** An installation at 0.1.0 that nothing serves, with an exported Alembic environment. */
 class Exported {
@@ -211,6 +211,20 @@ describe("the real Alembic and this program on one database", function () {
     } finally {
       await lock.release();
     }
+    // The other way round, while Alembic waits for somebody who holds the table.
+    await outsider(parseDatabaseUrl(exported.databaseUrl), async (client) => {
+      await client.query("BEGIN; LOCK TABLE tasks IN SHARE UPDATE EXCLUSIVE MODE");
+      const waiting = exported.alembic("downgrade", "def456");
+      await until(async () => (await exported.sql("SELECT FROM pg_locks WHERE locktype = 'advisory'")).length > 0);
+      const said = await exported.refusal("migrate", "downgrade", "-1", "--yes");
+      assert.match(
+        said,
+        /Another upgrade of .* is under way; nothing was changed\.\n {2}Held by session 'octollm-upgrade: alembic@/,
+      );
+      await client.query("ROLLBACK");
+      await waiting;
+    });
+    await exported.alembic("upgrade", "b1c2d3");
   });
 
   it("let an attempt that did not end be finished first", async () => {

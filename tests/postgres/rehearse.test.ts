@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
 import { createInstallation, fingerprint } from "../../demo/installation";
+import { makeReachable, PrivatePostgres } from "../../demo/private-postgres";
 import { describeRehearsals } from "../../phases/rehearsed";
 import { lookAtDatabase } from "../../phases/restore-facts";
 import type { Site } from "../../phases/site";
@@ -152,6 +154,32 @@ describe("octollm rehearse", function () {
         /A password in a command line can be read/.test(error.message) && !error.message.includes(password),
     );
     await assert.rejects(judge("postgres"), /There is a database 'postgres' already/);
+  });
+
+  it("may take place on another server, even under the name of the installation's own database", async () => {
+    const parent = mkdtempSync(join(tmpdir(), "octollm-other-"));
+    makeReachable(parent);
+    const other = await PrivatePostgres.create(join(parent, "postgres"));
+    try {
+      const { host, port, user, password } = other.address;
+      const wish = `postgresql://${user}@${host}:${port}/${address().database}`;
+      const { code, stdout, stderr } = await octollm(
+        project,
+        ["rehearse", "--to", "0.2.0", "--keep", "--scratch", wish],
+        {
+          ...environment,
+          PGPASSWORD: password,
+        },
+      );
+      assert.equal(code, 0, stderr);
+      assert.match(stdout, /^scratch {3}database t_[0-9a-f]+, which is kept$/m);
+      const there = { ...address(), host, port, user, password };
+      assert.equal(await revisionOf(there), "b1c2d3");
+      assert.equal(await revisionOf(address()), "abc123");
+    } finally {
+      other.destroy();
+      rmSync(parent, { recursive: true, force: true });
+    }
   });
 
   it("finds a way down that does not bring every value back, and names the table", async () => {
