@@ -25,7 +25,7 @@ export default tseslint.config(
     rules: { "no-restricted-imports": seams("Pure: no Pulumi, no database.", "@pulumi/*", "pg") },
   },
   {
-    files: ["postgres/**", "backup/**", "runtimes/**", "alembic/**", "migrate/**"],
+    files: ["postgres/**", "backup/**", "runtimes/**", "alembic/**", "migrate/**", "rehearsal/**"],
     rules: { "no-restricted-imports": seams("This room does not know Pulumi.", "@pulumi/*") },
   },
   {

@@ -2,11 +2,14 @@ import { dirname, join, relative } from "node:path";
 
 import { findDatabase, type FoundDatabase } from "../migrate/database";
 import { describeMove } from "../migrate/describe";
-import { lookAtSchema } from "../migrate/look";
+import { lookAtSchema, type SchemaLook } from "../migrate/look";
 import { finishAttempt, type MoveRequest, moveUnderLock } from "../migrate/move";
 import { judgeMove, type MoveWish, planMove, type PlannedMove } from "../migrate/plan";
 import type { Way } from "../migrate/target";
+import { describeEstimates } from "../phases/estimates";
 import { describeRefusals } from "../phases/faults";
+import { describeServer } from "../phases/observe";
+import { describeRehearsals } from "../phases/rehearsed";
 import { describeAddress } from "../postgres/connection";
 import { loadCatalogue } from "../releases/catalogue";
 import { note, print } from "./output";
@@ -58,7 +61,8 @@ async function moveTo(way: Way, target: string, options: MoveOptions): Promise<v
     note(
       `Goes on with attempt ${resumes.attempt}, which did not end: from ${resumes.fromVersion} to ${resumes.toVersion}.`,
     );
-  for (const line of describeMove({ address, move, backups, noBackup })) print(line);
+  const estimates = await estimate(seen, { address, catalogue, move });
+  for (const line of describeMove({ address, move, estimates, backups, noBackup })) print(line);
   refuse(planned, judgeMove(catalogue, seen, planned, wish));
   if (!options.yes && !(await agreed("Do this?"))) throw new Error("Not agreed. Nothing was touched.");
   const request: MoveRequest = {
@@ -79,6 +83,17 @@ async function moveTo(way: Way, target: string, options: MoveOptions): Promise<v
   const moved = await moveUnderLock(request, lookAgain, activity);
   print(`Done: ${address.database} is at ${move.after ?? "no revision"} (attempt ${moved.attempt}).`);
   if (moved.backup !== null) print(`Backup: ${relative(process.cwd(), moved.backup)}`);
+}
+
+/** What a preview tells of size and time. */
+async function estimate(
+  { look }: SchemaLook,
+  { address, catalogue, move }: Pick<MoveRequest, "address" | "catalogue" | "move">,
+): Promise<string[]> {
+  const plan = { revisions: { pre: move.steps, post: [] } };
+  const { database, measures } = look;
+  const seen = { world: { server: describeServer(look) }, database, catalogue, measures };
+  return [...describeEstimates(plan, seen), ...(await describeRehearsals(plan, address))];
 }
 
 function commandOf(way: Way, target: string): string {

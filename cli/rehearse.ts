@@ -6,6 +6,7 @@ import { findRelease, headIndex, revisionIndex } from "../planner/chain";
 import { type DatabaseAddress, withClient } from "../postgres/connection";
 import { errorText } from "../postgres/errors";
 import { ensureLedger } from "../postgres/ledger";
+import { recordMeasures } from "../postgres/measures";
 import { recordRehearsal } from "../postgres/rehearsals";
 import { chooseBackup } from "../rehearsal/choose";
 import { type Rehearsal, type RehearsalWish, rehearse } from "../rehearsal/rehearse";
@@ -45,14 +46,23 @@ async function run(options: RehearseOptions): Promise<void> {
   const live = await readAddress(site, settings.databaseUrl);
   const signal = interruptible();
   const activity = { signal, progress: note };
-  const look = await lookAtDatabase(live, { budgetMs: site.preview.budget * 1000, mayBeDamaged: false });
+  const look = await lookAtDatabase(live, { budgetMs: site.preview.budget * 1000, mayBeDamaged: false, catalogue });
   const own = { address: live, systemIdentifier: look.database.systemIdentifier };
   const scratch = scratchAddress(options.scratch, own);
   await judgeScratch(scratch, own);
   const backup = await chooseBackup({ site, look, id: options.backup, ...activity });
   await judgeRoom(scratch, backup.manifest);
   const way = findWay(catalogue, backup.manifest.revision, options.to, settings.version);
-  const wish: RehearsalWish = { site, catalogue, backup, live, scratch, keep: options.keep ?? false, ...way };
+  const wish: RehearsalWish = {
+    site,
+    catalogue,
+    backup,
+    live,
+
+    scratch,
+    keep: options.keep ?? false,
+    ...way,
+  };
   const found = await rehearse(wish, activity);
   if (options.json) print(JSON.stringify(reportJson(wish, found), null, 2));
   else for (const line of reportLines(wish, found)) print(line);
@@ -89,7 +99,7 @@ function findWay(catalogue: Catalogue, revision: string | null, asked: string | 
 async function record(
   live: DatabaseAddress,
   { backup, catalogue }: RehearsalWish,
-  { up, down, rows }: Rehearsal,
+  { up, down, rows, measures }: Rehearsal,
 ): Promise<void> {
   const { id: backupId, created: backupAt } = backup.manifest;
   const steps = [...up, ...down].map(({ revision, direction, milliseconds }) => {
@@ -100,6 +110,7 @@ async function record(
     await withClient(live, { name: "record rehearsal" }, async (client) => {
       await ensureLedger(client);
       await recordRehearsal(client, steps);
+      for (const measure of measures) await recordMeasures(client, { step: measure, attempt: null }, [measure]);
     });
     note("The times are in the ledger: the next preview shows them.");
   } catch (error) {

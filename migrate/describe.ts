@@ -7,6 +7,8 @@ import { type DatabaseAddress, describeAddress } from "../postgres/connection";
 export interface Described {
   readonly address: DatabaseAddress;
   readonly move: SchemaMove;
+  /** How much it works on, and how long that took before; a line each. */
+  readonly estimates: readonly string[];
   /** Folder of the backup that is made first; null for none. */
   readonly backups: string | null;
   /** Why no backup is made. */
@@ -14,13 +16,14 @@ export interface Described {
 }
 
 /** Everything that a move of the schema does: its SQL to the letter, locks, loss, backup. */
-export function describeMove({ address, move, backups, noBackup }: Described): string[] {
+export function describeMove({ address, move, estimates, backups, noBackup }: Described): string[] {
   const { before, after, steps, stops, loss, breaks } = move;
   return [
     ...row("database", describeAddress(address)),
     ...row("revision", `${before ?? "none"} -> ${after ?? "none"}`),
     ...steps.flatMap(describeStep),
     "",
+    ...estimates,
     ...breaks.flatMap((text) => row("breaks", text)),
     ...row("stops", stops.length > 0 ? "no other client may be connected:" : "nobody: clients may go on"),
     ...stops.flatMap((text) => row("", text)),

@@ -9,13 +9,15 @@ import { heaviest, type Measure } from "../postgres/measures";
 import type { Statement, WorkKind } from "../releases/release";
 import type { Observation } from "./observe";
 
-type Seen = Pick<Observation, "world" | "database" | "catalogue" | "measures">;
+interface Seen extends Pick<Observation, "database" | "catalogue" | "measures"> {
+  readonly world: Pick<Observation["world"], "server">;
+}
 
 /**
  * How much the plan's revisions work on, a line for each table, and how long each statement is likely to take. All of it
  * moves by itself, so it is told and not kept.
  */
-export function describeEstimates(plan: Plan, seen: Seen): string[] {
+export function describeEstimates(plan: Pick<Plan, "revisions">, seen: Seen): string[] {
   const touches = touchedRelations(plan, seen.database, seen.catalogue).flatMap((relation) =>
     row("touches", `${relationName(relation)}: ${describeSize(relation)}`),
   );

@@ -99,7 +99,7 @@ function judge(
 
 /** The relations that the steps of a plan lock, as the database has them. */
 export function touchedRelations<T extends { readonly schema: string; readonly name: string }>(
-  { revisions }: Plan,
+  { revisions }: Pick<Plan, "revisions">,
   { relations, searchPath }: { readonly relations: readonly T[]; readonly searchPath: readonly string[] },
   catalogue: Catalogue,
 ): T[] {

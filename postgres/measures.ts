@@ -80,10 +80,14 @@ async function findRelations(client: Client, statements: readonly Statement[]): 
   return new Map(rows.map(({ wanted, ...relation }) => [wanted, relation]));
 }
 
-/** Keeps how long the statements of a step took; belongs into the transaction that stamps it. */
+/**
+ * Keeps how long the statements of a step took; belongs into the transaction that stamps it.
+ *
+ * @param of - `attempt` is null when it was none of this database: a rehearsal on a copy of it
+ */
 export async function recordMeasures(
   client: Client,
-  { step, attempt }: { readonly step: RevisionStep; readonly attempt: number },
+  { step, attempt }: { readonly step: Pick<RevisionStep, "revision" | "direction">; readonly attempt: number | null },
   taken: readonly (Workload & Pick<Measure, "statement" | "milliseconds">)[],
 ): Promise<void> {
   for (const { statement, work, relation, rows, bytes, milliseconds } of taken)

@@ -14,10 +14,12 @@ import { findRelease } from "../planner/chain";
 import { moveSchema, type SchemaMove } from "../planner/schema-move";
 import { checkInvariant } from "../postgres/checks";
 import { type Client, type DatabaseAddress, withClient } from "../postgres/connection";
-import { dropDatabase, newMark, removeMark } from "../postgres/databases";
+import { rolesOf } from "../postgres/database-settings";
+import { dropDatabase, newMark, readDatabaseRights, removeMark } from "../postgres/databases";
 import { closeSucceeded, ensureLedger, openAttempt } from "../postgres/ledger";
 import { acquireUpgradeLock } from "../postgres/lock";
 import { withMaintenance } from "../postgres/maintenance";
+import { type Measure, readMeasures } from "../postgres/measures";
 import { applyRevisions, type RevisionResult } from "../postgres/runner";
 import { compareSchemas, readSchemaLines } from "../postgres/schema-lines";
 import { compareFingerprints, fingerprintTables, type TableFingerprints } from "../postgres/table-fingerprints";
@@ -25,6 +27,7 @@ import { inTransaction } from "../postgres/transaction";
 import type { Catalogue, Migration } from "../releases/release";
 import { programVersion } from "../version";
 import type { GoodBackup } from "./choose";
+import { ScratchError } from "./scratch";
 
 /** What is to be rehearsed, and where. */
 export interface RehearsalWish {
@@ -58,6 +61,8 @@ export interface Rehearsal {
   readonly invariants: readonly string[];
   readonly afterDown: readonly string[];
   readonly afterUpAgain: readonly string[];
+  /** How long the statements of the first way up and of the way down took. */
+  readonly measures: readonly Measure[];
   /** Data that the way down loses, as its files say: then differences are to be expected. */
   readonly loses: readonly string[];
 }
@@ -98,6 +103,12 @@ async function load(client: Client, { wish, folder, manifest }: Loading, activit
   const { counts, revision, release } = manifest;
   const invariants = findRelease(catalogue, release)?.invariants ?? [];
   const { database } = await loadCluster(folder);
+  const { roles } = await readDatabaseRights(client, scratch.database);
+  const missing = rolesOf(database).filter((role) => !roles.includes(role));
+  if (missing.length > 0)
+    throw new ScratchError(
+      `The server of the scratch database has no role '${missing.join("', '")}', which the backup needs. Make it there: CREATE ROLE ...`,
+    );
   await loadBeside(client, {
     address: scratch,
     settings: { ...database, owner: scratch.user },
@@ -125,25 +136,30 @@ async function thereAndBack(wish: RehearsalWish, activity: Activity): Promise<Re
     if ("dead" in forth) throw new Error("A way up has no revision without a way.");
     const up = await go(forth);
     const first = await readState(scratch, watched);
-    const basic = { up, ...sizeOf(start), invariants: await judgeInvariants(scratch, catalogue, to) };
-    if ("dead" in back)
-      return { ...basic, down: [], upAgain: [], dead: back.dead, afterDown: [], afterUpAgain: [], loses: [] };
+    const basic = { up: up.results, ...sizeOf(start), invariants: await judgeInvariants(scratch, catalogue, to) };
+    if ("dead" in back) {
+      const measures = await measuresOf(scratch, [up]);
+      return { ...basic, measures, down: [], upAgain: [], dead: back.dead, afterDown: [], afterUpAgain: [], loses: [] };
+    }
     const down = await go(back);
+    const measures = await measuresOf(scratch, [up, down]);
     const afterDown = compareStates(start, await readState(scratch, watched));
     const upAgain = await go(forth);
     const afterUpAgain = compareStates(first, await readState(scratch, watched));
-    return { ...basic, down, upAgain, dead: [], afterDown, afterUpAgain, loses: back.loss.kinds };
+    const ways = { down: down.results, upAgain: upAgain.results, dead: [], loses: back.loss.kinds };
+    return { ...basic, ...ways, measures, afterDown, afterUpAgain };
   } finally {
     await lock.release();
   }
 }
 
-/** One way, as an attempt in the scratch database's own ledger. */
-async function run(
-  { scratch, site }: RehearsalWish,
-  move: SchemaMove,
-  activity: Activity,
-): Promise<readonly RevisionResult[]> {
+/** A way that was gone, as an attempt in the scratch database's own ledger. */
+interface Gone {
+  readonly attempt: number;
+  readonly results: readonly RevisionResult[];
+}
+
+async function run({ scratch, site }: RehearsalWish, move: SchemaMove, activity: Activity): Promise<Gone> {
   const attempt = await withClient(scratch, { name: "ledger" }, async (client) => {
     await ensureLedger(client);
     return openAttempt(client, {
@@ -172,7 +188,12 @@ async function run(
   });
   const outcome = { attempt, revision: move.after, environmentDigest: null };
   await withClient(scratch, { name: "ledger" }, (client) => closeSucceeded(client, outcome));
-  return results;
+  return { attempt, results };
+}
+
+async function measuresOf(scratch: DatabaseAddress, ways: readonly Gone[]): Promise<Measure[]> {
+  const all = await withClient(scratch, { name: "measures", readOnly: true }, readMeasures);
+  return all.filter((measure) => ways.some(({ attempt }) => attempt === measure.attempt));
 }
 
 /** Everything that a rehearsal compares. */

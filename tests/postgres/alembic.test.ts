@@ -3,13 +3,15 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { exportAlembic } from "../../alembic/export";
 import { createInstallation, fingerprint } from "../../demo/installation";
 import { parseDatabaseUrl } from "../../postgres/connection";
 import { acquireUpgradeLock } from "../../postgres/lock";
+import { loadCatalogue } from "../../releases/catalogue";
 import { testDatabase } from "../support/postgres";
 import { alembic, alembicProgram, octollm } from "../support/run";
 import { CatalogueCopy } from "../unit/catalogue-cases";
-import { query } from "./installation";
+import { outsider, query, until } from "./installation";
 
 /** An installation at 0.1.0 that nothing serves, with an exported Alembic environment. */
 class Exported {
@@ -81,6 +83,12 @@ describe("Alembic's files, exported", function () {
   });
   after(() => exported?.remove());
 
+  /** Exports again, as the command does. */
+  async function again(folder = join(exported.folder, "alembic")) {
+    const settings = { environmentFile: join(exported.folder, ".env"), key: "DATABASE_URL", host: "", port: 0 };
+    return exportAlembic(await loadCatalogue(), folder, settings);
+  }
+
   it("hold no secret", () => {
     const { password } = parseDatabaseUrl(exported.databaseUrl);
     for (const name of readdirSync(join(exported.folder, "alembic"), { recursive: true, encoding: "utf8" })) {
@@ -93,19 +101,20 @@ describe("Alembic's files, exported", function () {
     const file = join(exported.versions, "abc123_add_task_priority_index.py");
     const before = statSync(file).mtimeMs;
     const whole = readFileSync(file, "utf8");
-    assert.doesNotMatch(await exported.octollm("migrate", "export-alembic", "alembic"), /wrote|removed/);
+    const second = await again();
+    assert.deepEqual([second.written, second.removed], [[], []]);
     assert.equal(statSync(file).mtimeMs, before);
     writeFileSync(file, whole.replace("IF NOT EXISTS", ""));
-    assert.match(await exported.octollm("migrate", "export-alembic", "alembic"), /wrote {6}versions\/abc123/);
+    assert.deepEqual((await again()).written, ["versions/abc123_add_task_priority_index.py"]);
     assert.equal(readFileSync(file, "utf8"), whole);
   });
 
   it("take no place of a file that somebody else has written, and none is written then", async () => {
     const folder = join(exported.folder, "theirs");
-    await exported.octollm("migrate", "export-alembic", folder);
+    await again(folder);
     rmSync(join(folder, "alembic.ini"));
     writeFileSync(join(folder, "env.py"), "# ours\n");
-    assert.match(await exported.refusal("migrate", "export-alembic", folder), /has not written: env\.py\. Nothing/);
+    await assert.rejects(again(folder), /has not written: env\.py\. Nothing/);
     assert.equal(readFileSync(join(folder, "env.py"), "utf8"), "# ours\n");
     assert.ok(!readdirSync(folder).includes("alembic.ini"));
   });
@@ -115,10 +124,7 @@ describe("Alembic's files, exported", function () {
     const theirs = join(exported.versions, "bbb000_theirs.py");
     writeFileSync(gone, "# Written by OctoLLM Upgrade: octollm migrate export-alembic (from 0.3.0/migrations/x.sql)\n");
     writeFileSync(theirs, "revision = 'bbb000'\n");
-    assert.match(
-      await exported.octollm("migrate", "export-alembic", "alembic"),
-      /removed {4}versions\/aaa000_gone\.py/,
-    );
+    assert.deepEqual((await again()).removed, ["versions/aaa000_gone.py"]);
     assert.deepEqual(
       readdirSync(exported.versions).filter((name) => /^(aaa|bbb)/.test(name)),
       ["bbb000_theirs.py"],
@@ -205,6 +211,20 @@ describe("the real Alembic and this program on one database", function () {
     } finally {
       await lock.release();
     }
+    // The other way round, while Alembic waits for somebody who holds the table.
+    await outsider(parseDatabaseUrl(exported.databaseUrl), async (client) => {
+      await client.query("BEGIN; LOCK TABLE tasks IN SHARE UPDATE EXCLUSIVE MODE");
+      const waiting = exported.alembic("downgrade", "def456");
+      await until(async () => (await exported.sql("SELECT FROM pg_locks WHERE locktype = 'advisory'")).length > 0);
+      const said = await exported.refusal("migrate", "downgrade", "-1", "--yes");
+      assert.match(
+        said,
+        /Another upgrade of .* is under way; nothing was changed\.\n {2}Held by session 'octollm-upgrade: alembic@/,
+      );
+      await client.query("ROLLBACK");
+      await waiting;
+    });
+    await exported.alembic("upgrade", "b1c2d3");
   });
 
   it("let an attempt that did not end be finished first", async () => {

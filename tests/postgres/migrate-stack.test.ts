@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { look } from "../../phases/preflight";
 import type { Plan } from "../../planner/plan";
 import type { Properties } from "../../provider/codec";
+import { loadCatalogue } from "../../releases/catalogue";
 import { Installed, preflight } from "../support/installed";
 import { runPhases } from "../support/phases";
 import { ProviderProcess } from "../support/provider-client";
@@ -73,5 +74,28 @@ describe("an adopted installation whose schema was moved without its stack", fun
     assert.equal(await installed.serving(), "0.2.0");
     const current = await alembic(join(folder, "alembic"), ["current"]);
     assert.equal(current.stdout.trim(), "b1c2d3");
+  });
+
+  it("shows in preview how long its revisions took when they were rehearsed, and plans the same", async () => {
+    const told = async () => {
+      const already = provider.lines().length;
+      const { inputs } = await provider.check(preflight, installed.inputs("1.0.0"), adopted);
+      const { plan } = (await provider.apply(preflight, inputs, { old: adopted, preview: true })) as { plan: Plan };
+      return { id: plan.id, lines: provider.lines().slice(already) };
+    };
+    const { id, lines } = await told();
+    assert.ok(!lines.some((line) => line.startsWith("rehearsed")));
+    const checksum = (await loadCatalogue()).chain.at(-1)?.checksum ?? "";
+    await installed.sql(`INSERT INTO octollm_upgrade.rehearsals
+      (revision, direction, checksum, milliseconds, rows, backup_id, backup_at) VALUES
+      ('e4f5a6', 'up', '${checksum}', 999000, 5, 'x', '2026-01-01 12:00:00+00'),
+      ('e4f5a6', 'up', '${checksum}', 3210, 1040000, 'x', '2026-01-04 12:00:00+00'),
+      ('e4f5a6', 'down', '${checksum}', 2890, 1040000, 'x', '2026-01-04 12:00:00+00')`);
+    const now = await told();
+    assert.ok(
+      now.lines.includes("rehearsed e4f5a6 up 3.2 s, down 2.9 s (backup of 2026-01-04, 1.0 M rows)"),
+      now.lines.join("\n"),
+    );
+    assert.equal(now.id, id);
   });
 });

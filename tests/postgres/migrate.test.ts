@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
 import { createInstallation, fingerprint } from "../../demo/installation";
+import { writeRevision } from "../../migrate/new-revision";
 import { parseDatabaseUrl } from "../../postgres/connection";
 import { loadCatalogue } from "../../releases/catalogue";
 import { soak } from "../e2e/support/soak";
@@ -253,11 +254,12 @@ describe("octollm migrate new", () => {
   afterEach(() => copy.remove());
 
   const write = (release: string, message: string) =>
-    octollm(copy.folder, ["migrate", "new", message, "--release", release, "--catalogue", copy.folder]);
+    writeRevision({ catalogue: copy.folder, release, message, today: new Date() });
 
   it("adds a revision to a release that is being made, which lacks nothing but its SQL", async () => {
     copy.editAll("1.0.0/release.yaml", (text) => text.replace("date: 2026-01-01", "date: 2999-01-01"));
-    const { code, stdout, stderr } = await write("1.0.0", "Add a due date, to tasks!");
+    const words = ["migrate", "new", "Add a due date, to tasks!", "--release", "1.0.0", "--catalogue", copy.folder];
+    const { code, stdout, stderr } = await octollm(copy.folder, words);
     assert.equal(code, 0, stderr);
     const [, file = "", revision = ""] = /wrote (.*\/([0-9a-f]{12})_add_a_due_date_to_tasks\.sql)/.exec(stdout) ?? [];
     const path = `1.0.0/migrations/${file.split("/").at(-1) ?? ""}`;
@@ -281,11 +283,11 @@ describe("octollm migrate new", () => {
 
   it("adds none to a release that is out, or that another one follows, and writes nothing then", async () => {
     const before = readdirSync(copy.folder, { recursive: true }).length;
-    assert.match((await write("1.0.0", "x")).stderr, /1\.0\.0 is out since 2026-01-01: .* Nothing was written\./);
-    assert.match((await write("0.2.0", "x")).stderr, /0\.2\.0 is followed by 1\.0\.0: .* Nothing was written\./);
-    assert.match((await write("1.1.0", "x")).stderr, /has no release '1\.1\.0'\. .* Nothing was written\./);
+    await assert.rejects(write("1.0.0", "x"), /1\.0\.0 is out since 2026-01-01: .* Nothing was written\./);
+    await assert.rejects(write("0.2.0", "x"), /0\.2\.0 is followed by 1\.0\.0: .* Nothing was written\./);
+    await assert.rejects(write("1.1.0", "x"), /has no release '1\.1\.0'\. .* Nothing was written\./);
     copy.editAll("1.0.0/release.yaml", (text) => text.replace("date: 2026-01-01", "date: 2999-01-01"));
-    assert.match((await write("1.0.0", "!?")).stderr, /needs a word of letters or digits/);
+    await assert.rejects(write("1.0.0", "!?"), /needs a word of letters or digits/);
     assert.equal(readdirSync(copy.folder, { recursive: true }).length, before);
   });
 });

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
 import { createInstallation, fingerprint } from "../../demo/installation";
+import { makeReachable, PrivatePostgres } from "../../demo/private-postgres";
 import { describeRehearsals } from "../../phases/rehearsed";
 import { lookAtDatabase } from "../../phases/restore-facts";
 import type { Site } from "../../phases/site";
@@ -13,7 +15,7 @@ import { parseDatabaseUrl } from "../../postgres/connection";
 import { chooseBackup } from "../../rehearsal/choose";
 import { type Rehearsal, rehearse } from "../../rehearsal/rehearse";
 import { isGood, reportLines } from "../../rehearsal/report";
-import { scratchAddress } from "../../rehearsal/scratch";
+import { judgeScratch, scratchAddress } from "../../rehearsal/scratch";
 import { loadCatalogue, ownCatalogue } from "../../releases/catalogue";
 import { parseSettings, siteOf } from "../../settings";
 import { makeProject, removeProject } from "../e2e/support/project";
@@ -73,7 +75,17 @@ describe("octollm rehearse", function () {
     const look = await lookAtDatabase(address(), { budgetMs: 10_000, mayBeDamaged: false });
     const backup = await chooseBackup({ site, look, id: "", ...activity });
     const scratch = scratchAddress("", { address: address(), systemIdentifier: null });
-    const wish = { site, catalogue, backup, to: "1.0.0", here: 0, place: 3, live: address(), scratch, keep: false };
+    const wish = {
+      site,
+      catalogue,
+      backup,
+      to: "1.0.0",
+      here: 0,
+      place: 3,
+      live: address(),
+      scratch,
+      keep: false,
+    };
     const found = await rehearse(wish, activity);
     assert.deepEqual(await scratches(), []);
     return { found, lines: reportLines(wish, found) };
@@ -120,6 +132,9 @@ describe("octollm rehearse", function () {
 
   it("never takes place in the installation's own database, by whatever name that is reached", async () => {
     const { database, user, password, port } = address();
+    const { systemIdentifier } = (await lookAtDatabase(address(), { budgetMs: 10_000, mayBeDamaged: false })).database;
+    const live = { address: address(), systemIdentifier };
+    const judge = (wish: string, own = live) => judgeScratch(scratchAddress(wish, own), own);
     assert.match(
       await refusal("--scratch", database),
       /is the installation's own database \(cluster \d+\).* Nothing was touched\./,
@@ -127,15 +142,44 @@ describe("octollm rehearse", function () {
     process.env.PGPASSWORD = password;
     try {
       const other = `postgresql://${user}@localhost:${port}/${database}`;
-      assert.match(await refusal("--scratch", other), /is the installation's own database \(cluster \d+\)/);
+      await assert.rejects(judge(other), /is the installation's own database \(cluster \d+\)/);
+      await assert.rejects(judge(other, { ...live, systemIdentifier: null }), /cannot be told from this one/);
+      await judge(`postgresql://${user}@localhost:${port}/octollm_rehearse_it`);
     } finally {
       delete process.env.PGPASSWORD;
     }
-    const open = `postgresql://${user}:${password}@localhost:${port}/x`;
-    const said = await refusal("--scratch", open);
-    assert.match(said, /A password in a command line can be read by everybody/);
-    assert.ok(!said.includes(password));
-    assert.match(await refusal("--scratch", "postgres"), /There is a database 'postgres' already/);
+    assert.throws(
+      () => scratchAddress(`postgresql://${user}:${password}@localhost:${port}/x`, live),
+      (error: Error) =>
+        /A password in a command line can be read/.test(error.message) && !error.message.includes(password),
+    );
+    await assert.rejects(judge("postgres"), /There is a database 'postgres' already/);
+  });
+
+  it("may take place on another server, even under the name of the installation's own database", async () => {
+    const parent = mkdtempSync(join(tmpdir(), "octollm-other-"));
+    makeReachable(parent);
+    const other = await PrivatePostgres.create(join(parent, "postgres"));
+    try {
+      const { host, port, user, password } = other.address;
+      const wish = `postgresql://${user}@${host}:${port}/${address().database}`;
+      const { code, stdout, stderr } = await octollm(
+        project,
+        ["rehearse", "--to", "0.2.0", "--keep", "--scratch", wish],
+        {
+          ...environment,
+          PGPASSWORD: password,
+        },
+      );
+      assert.equal(code, 0, stderr);
+      assert.match(stdout, /^scratch {3}database t_[0-9a-f]+, which is kept$/m);
+      const there = { ...address(), host, port, user, password };
+      assert.equal(await revisionOf(there), "b1c2d3");
+      assert.equal(await revisionOf(address()), "abc123");
+    } finally {
+      other.destroy();
+      rmSync(parent, { recursive: true, force: true });
+    }
   });
 
   it("finds a way down that does not bring every value back, and names the table", async () => {
