@@ -128,6 +128,7 @@ export function invent(
       requiredStop: false,
       environment: [],
       api: [],
+      clients: null,
       smoke: [],
       invariants: [],
       recognisedBy: null,
