@@ -65,10 +65,12 @@ export class Requests {
       const address = this.#addresses.read(node, client);
       const match = matchAddress(address, this.#rules);
       if (!match) continue;
+      const known = address.ours || match.kind === "new" || isRoute(call);
+      // What another function does with a path is told with the texts that no call is seen to use.
+      if (!known && !isHttpCall(call)) return;
       this.#understand(node);
-      if (isRoute(call)) return;
-      if (address.ours) return this.#ours(call, node, address, match);
-      if (isHttpCall(call) && match.kind !== "new") this.#report(node, unknownOwner(address));
+      if (!known) this.#report(node, unknownOwner(address));
+      else if (address.ours && !isRoute(call)) this.#ours(call, node, address, match);
       return;
     }
   }
