@@ -16,6 +16,11 @@ const environmentChange = z.union([
   z
     .strictObject({ deprecate: key })
     .transform(({ deprecate }): EnvironmentChange => ({ kind: "deprecate", key: deprecate })),
+  z.strictObject({ remove: key }).transform(({ remove }): EnvironmentChange => ({ kind: "remove", key: remove })),
+  z
+    .strictObject({ rename: key, to: key })
+    .refine(({ rename, to }) => rename !== to, { path: ["to"], message: "must be another name" })
+    .transform(({ rename, to }): EnvironmentChange => ({ kind: "rename", key: rename, to })),
   z
     .strictObject({ require: key, text: z.string().min(1) })
     .transform(({ require, text }): EnvironmentChange => ({ kind: "require", key: require, text })),
@@ -140,7 +145,8 @@ function withoutUnion(issue: Issue): Issue[] {
     {
       ...issue,
       message:
-        "must be one of { add, default[, from] }, { deprecate }, { require, text }, { url_path, suffix, replacement }",
+        "must be one of { add, default[, from] }, { rename, to }, { deprecate }, { remove }, { require, text }, " +
+        "{ url_path, suffix, replacement }",
     },
   ];
 }

@@ -35,6 +35,10 @@ export type EnvironmentChange =
   | { readonly kind: "add"; readonly key: string; readonly from?: string; readonly default: string }
   /** A variable that this release no longer reads: its line is commented out. */
   | { readonly kind: "deprecate"; readonly key: string }
+  /** A variable that this release no longer reads, and that nobody shall find in the file: its line goes. */
+  | { readonly kind: "remove"; readonly key: string }
+  /** A variable with another name: value and place stay. Where the new name is set already, nothing happens. */
+  | { readonly kind: "rename"; readonly key: string; readonly to: string }
   /** A variable that the release needs, and for which nobody but the operator knows the value. */
   | { readonly kind: "require"; readonly key: string; readonly text: string }
   /** A URL whose path ends in `suffix` and gets another ending; an absent or empty value is left alone. */

@@ -88,8 +88,13 @@ const releaseFiles: readonly [string, Break, string | RegExp][] = [
   ],
   [
     "an environment change of no kind",
-    replace(minor, "{ deprecate: CACHE_TTL }", "{ remove: CACHE_TTL }"),
-    `${minor}:27: 'environment.6' must be one of { add, default[, from] }, { deprecate }, { require, text }, { url_path, suffix, replacement }`,
+    replace(minor, "{ deprecate: CACHE_TTL }", "{ erase: CACHE_TTL }"),
+    `${minor}:27: 'environment.6' must be one of { add, default[, from] }, { rename, to }, { deprecate }, { remove }, { require, text }, { url_path, suffix, replacement }`,
+  ],
+  [
+    "a variable that gets the name that it has",
+    replace(minor, "{ deprecate: CACHE_TTL }", "{ rename: CACHE_TTL, to: CACHE_TTL }"),
+    `${minor}:27: 'environment.6.to' must be another name`,
   ],
   [
     "an environment change with a bad name",
