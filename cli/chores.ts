@@ -5,8 +5,10 @@ import { abortCommand } from "./abort";
 import { adoptCommand } from "./adopt";
 import { backupsCommand } from "./backups";
 import { codemodCommand } from "./codemod";
+import { envCommand } from "./env";
 import { migrateCommand } from "./migrate";
 import { rehearseCommand } from "./rehearse";
+import { releasesCommand } from "./releases";
 import { serviceCommand } from "./service";
 import { statusCommand } from "./status";
 
@@ -39,6 +41,8 @@ export async function runChore(argv: readonly string[]): Promise<number> {
     .addCommand(abortCommand())
     .addCommand(migrateCommand())
     .addCommand(rehearseCommand())
+    .addCommand(releasesCommand())
+    .addCommand(envCommand())
     .addCommand(codemodCommand())
     .addCommand(serviceCommand(), { hidden: true });
   for (const command of [program, ...program.commands.flatMap((one) => [one, ...one.commands])]) command.exitOverride();

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import {
   chmodSync,
   mkdirSync,
@@ -16,8 +16,8 @@ import { dirname, join } from "node:path";
 
 import { clientRules } from "../../codemod/rules";
 import { loadCatalogue } from "../../releases/catalogue";
+import { chore } from "../support/chore";
 
-const program = join(__dirname, "..", "..", "bin", "octollm");
 const call = 'requests.post("http://localhost:8000/tasks", json={"priority": 3})';
 const newCall = 'requests.post("http://localhost:8000/api/v1/tasks", json={"priority": 6})';
 
@@ -31,10 +31,9 @@ describe("octollm codemod", () => {
     writeFileSync(join(folder, path), content);
   }
 
-  function run(...more: string[]): { code: number | null; patch: Buffer; said: string } {
-    const argv = [program, "codemod", folder, "--from", "0.2.0", "--to", "1.0.0", ...more];
-    const { status, stdout, stderr } = spawnSync(process.execPath, argv);
-    return { code: status, patch: stdout, said: stderr.toString() };
+  async function run(...more: string[]): Promise<{ code: number; patch: Buffer; said: string }> {
+    const { code, out, said } = await chore("codemod", folder, "--from", "0.2.0", "--to", "1.0.0", ...more);
+    return { code, patch: out, said };
   }
 
   const everything = () =>
@@ -46,7 +45,7 @@ describe("octollm codemod", () => {
 
   const texts = (files: ReturnType<typeof everything>) => files.map(([path, text]) => [path, text]);
 
-  it("shows a diff that git applies and that gives what --write writes; without it, nothing is touched", () => {
+  it("shows a diff that git applies and that gives what --write writes; without it, nothing is touched", async () => {
     put("crlf.py", `import requests\r\n\r\n${call}\r\n# ü\r\n`);
     put("no end.py", `${call}`);
     put("bom.py", `\ufeff${call}\n`);
@@ -54,7 +53,7 @@ describe("octollm codemod", () => {
     put("package.json", '{\n\t"dependencies": {"octollm-sdk": "^0.2.0"}\n}');
     chmodSync(join(folder, "crlf.py"), 0o750);
     const before = everything();
-    const { code, patch, said } = run();
+    const { code, patch, said } = await run();
     assert.equal(code, 0, said);
     assert.match(said, /5 files of 5 would change, nothing is left to do by hand\.\nNothing was written\./);
     assert.deepEqual(everything(), before);
@@ -69,18 +68,18 @@ describe("octollm codemod", () => {
     chmodSync(join(folder, "crlf.py"), 0o750);
     assert.deepEqual(everything(), before);
 
-    assert.deepEqual(run("--write").patch, patch);
+    assert.deepEqual((await run("--write")).patch, patch);
     assert.deepEqual(texts(everything()), texts(applied));
     assert.equal(statSync(join(folder, "crlf.py")).mode & 0o7777, 0o750);
     assert.equal(readFileSync(join(folder, "crlf.py"), "utf8"), `import requests\r\n\r\n${newCall}\r\n# ü\r\n`);
     assert.equal(readFileSync(join(folder, "bom.py"), "utf8"), `\ufeff${newCall}\n`);
 
-    const second = run("--write");
+    const second = await run("--write");
     assert.deepEqual([second.code, second.patch.toString()], [0, ""]);
     assert.match(second.said, /0 files of 5 changed/);
   });
 
-  it("leaves links, other people's code, binary files and what git ignores", () => {
+  it("leaves links, other people's code, binary files and what git ignores", async () => {
     for (const path of ["node_modules/a/a.py", ".venv/a.py", "env/lib/a.py", "built/a.py", "sub/made.py", ".git/a.py"])
       put(path, `${call}\n`);
     put("env/pyvenv.cfg", "");
@@ -91,7 +90,7 @@ describe("octollm codemod", () => {
     put("target.txt", `${call}\n`);
     symlinkSync("target.txt", join(folder, "link.py"));
     symlinkSync(".", join(folder, "loop"));
-    const { patch, code } = run("--write");
+    const { patch, code } = await run("--write");
     assert.deepEqual(
       [...patch.toString().matchAll(/^\+\+\+ (.*)$/gm)].map(([, path]) => path),
       ["b/sub/kept.py"],
@@ -100,11 +99,11 @@ describe("octollm codemod", () => {
     assert.equal(readFileSync(join(folder, "target.txt"), "utf8"), `${call}\n`);
   });
 
-  it("lists what is left with file, line and column, in 80 columns, and ends with 2", () => {
+  it("lists what is left with file, line and column, in 80 columns, and ends with 2", async () => {
     put("a.py", 'import requests\n\nrequests.post("http://localhost:8000/execute")\n');
     put("b.py", "def f(:\n    octollm\n");
     put("c.py", 'session.get("/tasks")\n');
-    const { code, patch, said } = run();
+    const { code, patch, said } = await run();
     assert.equal(code, 2);
     assert.equal(patch.toString(), "");
     assert.match(said, /Uses of what is no more[^\n]*\n {2}a\.py:3:15\n {6}\/execute is there no more/);
@@ -115,12 +114,8 @@ describe("octollm codemod", () => {
   });
 
   it("refuses what is no folder, no version and no way up", async () => {
-    const argv = [program, "codemod", join(folder, "none"), "--from", "0.2.0", "--to", "1.0.0"];
-    const { status, stderr } = spawnSync(process.execPath, argv);
-    assert.deepEqual(
-      [status, stderr.toString()],
-      [1, `'${join(folder, "none")}' is no folder. Nothing was touched.\n`],
-    );
+    const { code, said } = await chore("codemod", join(folder, "none"), "--from", "0.2.0", "--to", "1.0.0");
+    assert.deepEqual([code, said], [1, `'${join(folder, "none")}' is no folder. Nothing was touched.\n`]);
     const catalogue = await loadCatalogue();
     assert.throws(
       () => clientRules(catalogue, { from: "0.3.0", to: "1.0.0" }),
