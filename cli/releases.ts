@@ -2,7 +2,7 @@ import { Command } from "commander";
 import pc from "picocolors";
 
 import { findRelease } from "../planner/chain";
-import { releaseChanges, type ReleaseChanges, type RevisionChange } from "../planner/release-changes";
+import { type ReleaseChanges, releaseChanges, type RevisionChange } from "../planner/release-changes";
 import { row } from "../planner/summary";
 import { loadCatalogue } from "../releases/catalogue";
 import { compareVersions } from "../releases/version";
@@ -81,10 +81,10 @@ function indented(rows: readonly Rows[]): string[] {
   );
 }
 
-function describeRevision({ revision, title, phase, down, loses }: RevisionChange): string {
+function describeRevision({ revision, title, phase, downClass, downLoss }: RevisionChange): string {
   const when = phase === "post" ? ", after the new code is verified" : "";
-  const back = { exact: "exact", kept: "exact, by values that are kept", lossy: "loses data", none: "none" }[down];
-  return `${revision} ${title}${when}; its way back: ${back}${loses === null ? "" : `: ${loses}`}`;
+  const back = { exact: "exact", kept: "exact, by values that are kept", lossy: "loses data", none: "none" }[downClass];
+  return `${revision} ${title}${when}; its way back: ${back}${downLoss === null ? "" : `: ${downLoss}`}`;
 }
 
 function describeWayBack({ class: kind, loses }: NonNullable<ReleaseChanges["operators"]["wayBack"]>): string {

@@ -24,13 +24,7 @@ export interface ReleaseChanges {
 }
 
 /** One revision, and what its own way back is. */
-export interface RevisionChange {
-  readonly revision: string;
-  readonly title: string;
-  readonly phase: Migration["phase"];
-  readonly down: Migration["downClass"];
-  readonly loses: string | null;
-}
+export type RevisionChange = Pick<Migration, "revision" | "title" | "phase" | "downClass" | "downLoss">;
 
 /**
  * What the releases after `from`, up to and with `to`, change, oldest first.
@@ -63,13 +57,7 @@ function forOperators(
     stops: before ? stopReasons(steps, before, catalogue) : [],
     revisions: catalogue.chain
       .filter(({ revision }) => release.migrations.some((own) => own.revision === revision))
-      .map(({ revision, title, phase, downClass, downLoss }) => ({
-        revision,
-        title,
-        phase,
-        down: downClass,
-        loses: downLoss,
-      })),
+      .map(({ revision, title, phase, downClass, downLoss }) => ({ revision, title, phase, downClass, downLoss })),
     wayBack: back ? { class: back.class, loses: back.loses } : null,
     environment: release.environment.map(describeChange),
     images: Object.values(release.images),

@@ -13,10 +13,10 @@ export interface ChoreResult {
 export async function chore(...argv: string[]): Promise<ChoreResult> {
   const out: Buffer[] = [];
   const said: Buffer[] = [];
-  const [stdout, stderr] = [process.stdout.write, process.stderr.write];
+  const write = [process.stdout.write.bind(process.stdout), process.stderr.write.bind(process.stderr)] as const;
   const into = (list: Buffer[]) => (chunk: string | Uint8Array) => list.push(Buffer.from(chunk as string)) > 0;
-  process.stdout.write = into(out) as typeof stdout;
-  process.stderr.write = into(said) as typeof stderr;
+  process.stdout.write = into(out);
+  process.stderr.write = into(said);
   try {
     const code = await runChore(argv).catch((error: unknown) => {
       said.push(Buffer.from(`${error instanceof Error ? error.message : String(error)}\n`));
@@ -24,7 +24,7 @@ export async function chore(...argv: string[]): Promise<ChoreResult> {
     });
     return { code, out: Buffer.concat(out), said: Buffer.concat(said).toString() };
   } finally {
-    [process.stdout.write, process.stderr.write] = [stdout, stderr];
+    [process.stdout.write, process.stderr.write] = write;
     process.exitCode = 0;
   }
 }

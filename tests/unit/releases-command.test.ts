@@ -33,7 +33,7 @@ describe("octollm releases", () => {
     assert.deepEqual(
       releaseChanges(catalogue, "0.2.0", "1.0.0").map(({ clients, operators: { revisions } }) => [
         clients.map(({ kind }) => kind),
-        revisions.map(({ revision, down, phase }) => [revision, down, phase]),
+        revisions.map(({ revision, downClass, phase }) => [revision, downClass, phase]),
       ]),
       [[["path", "scale", "removed", "sdk"], [["e4f5a6", "kept", "pre"]]]],
     );
