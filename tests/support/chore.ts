@@ -13,7 +13,8 @@ export interface ChoreResult {
 export async function chore(...argv: string[]): Promise<ChoreResult> {
   const out: Buffer[] = [];
   const said: Buffer[] = [];
-  const write = [process.stdout.write.bind(process.stdout), process.stderr.write.bind(process.stderr)] as const;
+  const toStdout = process.stdout.write.bind(process.stdout);
+  const toStderr = process.stderr.write.bind(process.stderr);
   const into = (list: Buffer[]) => (chunk: string | Uint8Array) => list.push(Buffer.from(chunk as string)) > 0;
   process.stdout.write = into(out);
   process.stderr.write = into(said);
@@ -24,7 +25,8 @@ export async function chore(...argv: string[]): Promise<ChoreResult> {
     });
     return { code, out: Buffer.concat(out), said: Buffer.concat(said).toString() };
   } finally {
-    [process.stdout.write, process.stderr.write] = write;
+    process.stdout.write = toStdout;
+    process.stderr.write = toStderr;
     process.exitCode = 0;
   }
 }
