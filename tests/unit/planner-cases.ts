@@ -129,6 +129,7 @@ export function invent(
       requiredStop: false,
       environment: [],
       api: [],
+      clients: null,
       smoke: [],
       invariants: [],
       recognisedBy: null,
