@@ -1,8 +1,8 @@
-import { type Address, type Addresses, argumentsOf, unknownPart } from "./addresses";
+import { type Address, type Addresses, type AddressPlace, argumentsOf, unknownPart } from "./addresses";
 import type { Bodies } from "./bodies";
 import type { ClientRules } from "./rules";
-import type { Scopes } from "./scopes";
-import type { Finding, Sites } from "./sites";
+import type { Scopes, SourceFile } from "./scopes";
+import type { Finding, Site, Sites } from "./sites";
 import { type Call, everyNode, type Node } from "./tree";
 
 export type PathRule = ClientRules["paths"][number];
@@ -92,7 +92,7 @@ export class Requests {
     this.#bodies.readRequest(call, node, site);
     if (match.kind === "new") return;
     const place = match.kind === "old" ? address.placeOf(0, match.rule.from.length) : null;
-    if (place) this.#sites.edit(site, { ...place, text: match.rule.to });
+    if (place) this.#move(site, place, match);
     else this.#sites.refuse(site, this.#finding(node, `the path is put together from parts that are not all known`));
     if (queryNames(address.path).some((name) => this.#bodies.ruleFor(name)))
       this.#sites.refuse(site, this.#finding(node, "a number of the old scale may stand in the query"));
@@ -118,15 +118,26 @@ export class Requests {
     const place = match.kind === "old" ? address.placeOf(0, match.rule.from.length) : null;
     if (!place) return this.#report(node, "the path is put together from parts that are not all known");
     const site = this.#sites.add(node, file, "old");
-    site.handedOn = !this.#usesAreKnown(node);
-    this.#sites.edit(site, { ...place, text: match.rule.to });
+    for (const place of this.#unknownUses(node)) site.handedOn.add(place);
+    this.#move(site, place, match);
   }
 
-  /** Whether an address is the value of a constant, and every use of it was understood. */
-  #usesAreKnown(node: Node): boolean {
+  #move(site: Site, { file, start, end, through }: AddressPlace, { rule }: { readonly rule: PathRule }): void {
+    this.#sites.edit(site, { file, start, end, text: rule.to });
+    for (const { reference, binding } of through) {
+      // An address that is OctoLLM's by itself is so wherever it is used; a mere path is not.
+      const alone = binding.value ? this.#addresses.read(binding.value) : null;
+      if (!alone?.ours) this.#bodies.depend(site, binding, reference);
+    }
+  }
+
+  /** The files in which it cannot be told what is done with an address: its own, unless all uses of its name are known. */
+  #unknownUses(node: Node): SourceFile[] {
     const assign = node.parent?.kind === "assign" ? node.parent : null;
     const [binding] = assign ? this.#scopes.resolve(assign.target) : [];
-    return binding !== undefined && this.#scopes.referencesTo(binding).every((use) => this.#sites.understood.has(use));
+    if (!binding) return [this.#scopes.fileOf(node)];
+    const unknown = this.#scopes.referencesTo(binding).filter((use) => !this.#sites.understood.has(use));
+    return unknown.map((use) => this.#scopes.fileOf(use));
   }
 
   #understand(node: Node): void {

@@ -172,6 +172,34 @@ class Worker:
     async def run(self):
         await self.client.tasks.create(description="x", priority=2)`,
   ],
+  [
+    "one of two numbers, and constants of a class",
+    `class Level:
+    HIGH = 5
+requests.post("http://localhost:8000/tasks", json={"priority": 4 if urgent else 1})
+requests.post("http://localhost:8000/tasks", json={"priority": Level.HIGH} if a else {"priority": Level.HIGH})`,
+    `class Level:
+    HIGH = 10
+requests.post("http://localhost:8000/api/v1/tasks", json={"priority": 8 if urgent else 2})
+requests.post("http://localhost:8000/api/v1/tasks", json={"priority": Level.HIGH} if a else {"priority": Level.HIGH})`,
+  ],
+  [
+    "a client that a function makes for the whole module",
+    `from octollm import Client
+client = None
+def connect():
+    global client
+    client = Client(base_url="http://localhost:8000")
+def send(task):
+    client.tasks.update(task.id, priority=4)`,
+    `from octollm import Client
+client = None
+def connect():
+    global client
+    client = Client(base_url="http://localhost:8000/api/v1")
+def send(task):
+    client.tasks.update(task.id, priority=8)`,
+  ],
 ];
 
 /** What it is, the code, and what is said of it; nothing is changed. */
@@ -212,7 +240,7 @@ const left: readonly [title: string, text: string, places: string[]][] = [
     `URGENT = 5
 requests.post("http://localhost:8000/tasks", json={"priority": URGENT})
 queue.push(job, URGENT)`,
-    ["2: left as it is, together with line 3", "3: 'URGENT' is used here for what is not known to go to OctoLLM"],
+    ["2: left as it is, together with line 3", "3: 'URGENT' is used here, too, and not known to be OctoLLM's here"],
   ],
   [
     "a path behind a part that is not known",
@@ -258,6 +286,46 @@ run(client)`,
     "a syntax error",
     `def f(:\n    requests.get("http://localhost:8000/tasks")`,
     ["1: a syntax error: the file is left as it is"],
+  ],
+  [
+    "a constant that a call of the new release reads, too",
+    `URGENT = 5
+requests.post("http://localhost:8000/api/v1/tasks", json={"priority": URGENT})
+requests.post("http://localhost:8000/tasks", json={"priority": URGENT})`,
+    ["2: 'URGENT' is used here, too, and not known to be OctoLLM's here", "3: left as it is, together with line 2"],
+  ],
+  [
+    "a path that is put behind other addresses, too",
+    `TASKS = "/tasks"
+requests.get("http://localhost:8000" + TASKS)
+requests.get("https://tracker.example.com" + TASKS)`,
+    [
+      "1: whose /tasks this is, is not known",
+      "2: left as it is, together with line 3",
+      "3: whether this address is OctoLLM's is not known: …/tasks",
+      "3: 'TASKS' is used here, too, and not known to be OctoLLM's here",
+    ],
+  ],
+  [
+    "a client of the SDK, where calls of another class may be made with it",
+    `from octollm import Client
+class Base:
+    def __init__(self):
+        self.client = Client(base_url="http://localhost:8000")
+class Worker(Base):
+    def run(self):
+        self.client.tasks.create(description="x", priority=3)`,
+    ["4: left as it is, together with line 7", "7: whether this 'priority' goes to OctoLLM is not known"],
+  ],
+  [
+    "comparisons that are more than equality",
+    `task = requests.get("http://localhost:8000/api/v1/tasks/1").json()
+if task["priority"] >= 3 or task["priority"] in (1, 2):
+    pass`,
+    [
+      "2: whether this 'priority' goes to OctoLLM is not known",
+      "2: whether this 'priority' goes to OctoLLM is not known",
+    ],
   ],
   [
     "other people's code",
