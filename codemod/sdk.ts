@@ -1,7 +1,7 @@
 import { type Addresses, argumentsOf, unknownPart } from "./addresses";
 import type { Bodies } from "./bodies";
 import type { ClientRules } from "./rules";
-import { enclosing,isFixture, type Scopes, type SourceFile } from "./scopes";
+import { enclosing, isFixture, type Scopes, type SourceFile } from "./scopes";
 import type { Finding, Site, Sites } from "./sites";
 import { type Call, everyNode, type Node } from "./tree";
 
