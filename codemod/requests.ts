@@ -3,7 +3,7 @@ import type { Bodies } from "./bodies";
 import type { ClientRules } from "./rules";
 import type { Scopes, SourceFile } from "./scopes";
 import type { Finding, Site, Sites } from "./sites";
-import { type Call, everyNode, type Node } from "./tree";
+import { type Call, everyNode, type Node, plainText } from "./tree";
 
 export type PathRule = ClientRules["paths"][number];
 
@@ -44,6 +44,8 @@ function begins(path: string, with_: string): true | "unclear" | false {
 /** Finds the calls that send requests to OctoLLM, and what changes in them. */
 export class Requests {
   readonly undecided: Finding[] = [];
+  /** Where paths stand that belong to a call. */
+  readonly #moved: Omit<AddressPlace, "through">[] = [];
   readonly #scopes: Scopes;
   readonly #sites: Sites;
   readonly #addresses: Addresses;
@@ -77,8 +79,11 @@ export class Requests {
 
   #addressArguments(call: Call): Node[] {
     const named = argumentsOf(call).filter(({ key }) => /^(url|path|uri|endpoint)$/.test(key));
-    return [...call.positional.slice(0, 2), ...named.map(({ value }) => value)].filter(({ kind }) =>
-      ["text", "join", "name", "member", "call"].includes(kind),
+    const [first, second] = call.positional;
+    // Second comes an address only after a method; elsewhere it may be what `environ.get` falls back to.
+    const placed = second && first && isMethodName(first) ? [first, second] : [first];
+    return [...placed, ...named.map(({ value }) => value)].filter(
+      (node): node is Node => node !== undefined && ["text", "join", "name", "member", "call"].includes(node.kind),
     );
   }
 
@@ -90,6 +95,8 @@ export class Requests {
     }
     const site = this.#sites.add(call, file, match.kind === "new" ? "new" : "old");
     this.#bodies.readRequest(call, node, site);
+    const number = isHttpCall(call) ? undefined : call.positional.find(({ kind }) => kind === "number");
+    if (number) this.#sites.refuse(site, this.#finding(number, "what this number means to the function is not known"));
     if (match.kind === "new") return;
     const place = match.kind === "old" ? address.placeOf(0, match.rule.from.length) : null;
     if (place) this.#move(site, place, match);
@@ -109,8 +116,10 @@ export class Requests {
     if (!match) return;
     this.#understand(node);
     if (match.kind === "new") return;
-    if (!address.ours) return this.#report(node, unknownOwner(address));
     const file = this.#scopes.fileOf(node);
+    if (!address.ours && this.#moved.some((at) => at.file === file && at.start >= node.start && at.end <= node.end))
+      return;
+    if (!address.ours) return this.#report(node, unknownOwner(address));
     if (match.kind === "removed") {
       this.undecided.push({ file, at: node.start, kind: "removed", reason: `${match.path} is there no more` });
       return;
@@ -124,6 +133,7 @@ export class Requests {
 
   #move(site: Site, { file, start, end, through }: AddressPlace, { rule }: { readonly rule: PathRule }): void {
     this.#sites.edit(site, { file, start, end, text: rule.to });
+    this.#moved.push({ file, start, end });
     for (const { reference, binding } of through) {
       // An address that is OctoLLM's by itself is so wherever it is used; a mere path is not.
       const alone = binding.value ? this.#addresses.read(binding.value) : null;
@@ -151,6 +161,12 @@ export class Requests {
   #finding(node: Node, reason: string): Finding {
     return { file: this.#scopes.fileOf(node), at: node.start, kind: "undecided", reason };
   }
+}
+
+/** `"POST"`, or a library's `responses.POST`. */
+function isMethodName(node: Node): boolean {
+  const name = node.kind === "member" ? node.name : plainText(node);
+  return name !== null && /^(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS)$/i.test(name);
 }
 
 function unknownOwner({ hasOrigin, path }: Address): string {

@@ -184,6 +184,23 @@ requests.post("http://localhost:8000/api/v1/tasks", json={"priority": 8 if urgen
 requests.post("http://localhost:8000/api/v1/tasks", json={"priority": Level.HIGH} if a else {"priority": Level.HIGH})`,
   ],
   [
+    "urljoin, a helper without arguments, and a path with a name of its own",
+    `BASE = "http://localhost:8000"
+TASKS = "/tasks"
+url = urljoin(BASE, "/tasks")
+def address():
+    return f"{BASE}{TASKS}"
+requests.post(url, json={"priority": 1})
+requests.post(address(), json={"priority": 2})`,
+    `BASE = "http://localhost:8000"
+TASKS = "/api/v1/tasks"
+url = urljoin(BASE, "/api/v1/tasks")
+def address():
+    return f"{BASE}{TASKS}"
+requests.post(url, json={"priority": 2})
+requests.post(address(), json={"priority": 4})`,
+  ],
+  [
     "a client that a function makes for the whole module",
     `from octollm import Client
 client = None
@@ -300,7 +317,6 @@ requests.post("http://localhost:8000/tasks", json={"priority": URGENT})`,
 requests.get("http://localhost:8000" + TASKS)
 requests.get("https://tracker.example.com" + TASKS)`,
     [
-      "1: whose /tasks this is, is not known",
       "2: left as it is, together with line 3",
       "3: whether this address is OctoLLM's is not known: …/tasks",
       "3: 'TASKS' is used here, too, and not known to be OctoLLM's here",
@@ -326,6 +342,17 @@ if task["priority"] >= 3 or task["priority"] in (1, 2):
       "2: whether this 'priority' goes to OctoLLM is not known",
       "2: whether this 'priority' goes to OctoLLM is not known",
     ],
+  ],
+  [
+    "an address that the environment may replace, with numbers nearby",
+    `url = os.environ.get("OCTOLLM_TASKS", "http://localhost:8000/tasks")
+requests.post(url, json={"priority": 3})`,
+    ["1: left as it is, together with line 2", "2: whether this 'priority' goes to OctoLLM is not known"],
+  ],
+  [
+    "a function of the program's own that takes the address and a number",
+    `submit("http://localhost:8000/tasks", 3)`,
+    ["1: what this number means to the function is not known"],
   ],
   [
     "other people's code",
