@@ -86,7 +86,7 @@ run(client)`,
   [
     "a syntax error",
     `def f(:\n    requests.get("http://localhost:8000/tasks")`,
-    ["1: a syntax error, or syntax that is not known here: the file is left as it is"],
+    ["1: a syntax error, or syntax that is too new: left as it is"],
   ],
   [
     "a constant that a call of the new release reads, too",
