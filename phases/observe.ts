@@ -79,6 +79,8 @@ export async function observe(view: View, known?: Known): Promise<Observation> {
     environment: environment.file,
     environmentDigest: environmentDigest(environment.file.toBuffer()),
     applied: ledger.appliedRevisions,
+    tables: found.tables,
+    halfDone: ledger.unfinishedBatches,
     restore: await readRestoreWorld(site, found, version),
   };
   return { world, address, catalogue, database, ledger, services };

@@ -6,6 +6,8 @@ import { listBackups, type ListedBackup } from "../backup/list";
 import { ageEnding, configArchive, environmentCopy, type Manifest } from "../backup/manifest";
 import { DotenvFile } from "../environment/dotenv-file";
 import type { BackupFacts, RestoreWorld } from "../planner/backups";
+import type { TableFacts } from "../planner/tables";
+import { batchedRelations } from "../planner/ways";
 import { type DatabaseAddress, withClient } from "../postgres/connection";
 import { isDamage, readDamagedDatabase } from "../postgres/damage";
 import { rolesOf } from "../postgres/database-settings";
@@ -15,6 +17,7 @@ import { type DatabaseFacts, readDatabaseFacts } from "../postgres/facts";
 import { emptyLedger, type Ledger, readLedger } from "../postgres/ledger";
 import { refusePooler } from "../postgres/pooler";
 import { recognise } from "../postgres/recognise";
+import { readTableFacts } from "../postgres/table-facts";
 import type { Catalogue } from "../releases/release";
 import { type Site, sitePath } from "./site";
 
@@ -24,6 +27,8 @@ export interface DatabaseLook {
   readonly ledger: Ledger;
   /** Release whose schema the database has, although nobody stamped it. */
   readonly looksLike: Awaited<ReturnType<typeof recognise>> | null;
+  /** The tables that batched sections of the catalogue are about. */
+  readonly tables: readonly TableFacts[];
   /** Why the database cannot be read; null when it can. */
   readonly damage: string | null;
   readonly rights: { readonly mayRename: boolean; readonly roles: readonly string[] };
@@ -57,6 +62,7 @@ export async function lookAtDatabase(
         database,
         looksLike: isUnstamped ? await recognise(client, catalogue.releases) : null,
         ledger: await readLedger(client),
+        tables: await readTableFacts(client, catalogue ? batchedRelations(catalogue) : []),
         damage: null,
         rights: await readDatabaseRights(client, address.database),
         related: await listRelatedDatabases(client, address.database),
@@ -66,7 +72,13 @@ export async function lookAtDatabase(
     if (!isDamage(error)) throw error;
     if (!mayBeDamaged) throw withHint(error);
     const damage = error.kind === "missing-database" ? "there is no such database" : errorText(error);
-    return { ...(await readDamagedDatabase(address, options)), ledger: emptyLedger, looksLike: null, damage };
+    return {
+      ...(await readDamagedDatabase(address, options)),
+      ledger: emptyLedger,
+      looksLike: null,
+      tables: [],
+      damage,
+    };
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Catalogue, Migration, Release } from "../releases/release";
+import type { Catalogue, Migration, Release, Script } from "../releases/release";
 import { compareVersions } from "../releases/version";
 import type { RevisionStep } from "./plan";
 
@@ -43,10 +43,17 @@ export function stepUp(migration: Migration): RevisionStep {
     direction: "up",
     before: migration.downRevision,
     after: migration.revision,
+    why: [],
     sql: migration.up.sql,
-    locks: describeLocks(migration, "up"),
+    locks: describeLocks(migration.up),
     undo: migration.down?.sql ?? null,
   };
+}
+
+/** The script of a step: the section that it runs. */
+export function scriptOf({ direction, transaction }: RevisionStep, migration: Migration): Script | null {
+  const batched = direction === "up" ? migration.upBatched : migration.downBatched;
+  return transaction === "batched" ? batched : migration[direction];
 }
 
 /** The step that undoes a revision that has a down section. */
@@ -57,8 +64,9 @@ export function stepDown(migration: Migration): RevisionStep {
     direction: "down",
     before: migration.revision,
     after: migration.downRevision,
+    why: [],
     sql: migration.down.sql,
-    locks: describeLocks(migration, "down"),
+    locks: describeLocks(migration.down),
     undo: migration.up.sql,
   };
 }
@@ -67,8 +75,9 @@ function describeStep({ revision, title, release, transaction, checksum }: Migra
   return { revision, title, release, transaction, checksum };
 }
 
-function describeLocks(migration: Migration, direction: "up" | "down"): string[] {
-  const locks = migration[direction]?.statements.flatMap((statement) => statement.locks) ?? [];
+/** What a script takes of the relations that it names, a line each. */
+export function describeLocks({ statements }: Script): string[] {
+  const locks = statements.flatMap((statement) => statement.locks);
   const lines = locks.map(
     ({ relation, mode, rewrites }) => `${relation}: ${mode}${rewrites ? ", rewrites the table" : ""}`,
   );

@@ -54,7 +54,10 @@ export interface RevisionPlan {
   readonly post: readonly RevisionStep[];
 }
 
-/** One revision applied or undone: exactly the SQL that will run. */
+/**
+ * One revision applied or undone: exactly the SQL that will run. Where `before` and `after` are the same, batches of the
+ * other direction had stopped half-way, and what they have done is undone.
+ */
 export interface RevisionStep {
   readonly revision: string;
   readonly direction: "up" | "down";
@@ -64,7 +67,10 @@ export interface RevisionStep {
   /** What alembic_version says before and after; null is the empty database. */
   readonly before: string | null;
   readonly after: string | null;
-  readonly transaction: "transactional" | "none";
+  /** `batched`: each batch of rows commits with the place that it has come to. */
+  readonly transaction: "transactional" | "none" | "batched";
+  /** Why this way where the file has several, or why there is none but this; a line each. */
+  readonly why: readonly string[];
   /** The SQL, a line each. */
   readonly sql: readonly string[];
   /** `tasks: ACCESS EXCLUSIVE, rewrites the table`, one per relation and statement. */

@@ -151,9 +151,21 @@ function judgeStops(world: World, goal: Goal, catalogue: Catalogue): Refusal[] {
 }
 
 function judgeChecksums(world: World, catalogue: Catalogue): Refusal[] {
-  return world.applied.flatMap(({ revision, checksum }) => {
+  const { halfDone } = world;
+  const begun = halfDone ? [halfDone] : [];
+  return [...world.applied, ...begun].flatMap(({ revision, checksum }) => {
     const known = catalogue.chain.find((migration) => migration.revision === revision);
-    if (!known || known.checksum === checksum) return [];
+    if (known?.checksum === checksum) return [];
+    if (!known && revision !== halfDone?.revision) return [];
+    if (!known)
+      return [
+        {
+          path: "database",
+          text:
+            `the batches of revision '${revision}' stopped half-way, and no release of the catalogue has that revision: use ` +
+            "the version of the program that began them",
+        },
+      ];
     return [
       {
         path: known.file,

@@ -1,5 +1,6 @@
 import type { Catalogue, Migration, Release } from "../releases/release";
 import { isLossless, toleratesRevisions } from "./chain";
+import { undoesHalfDone } from "./half-done";
 import type { Direction, RevisionStep, RollbackPlan } from "./plan";
 import { describeLosses } from "./revisions";
 
@@ -23,7 +24,7 @@ export function planWayBack({ direction, from, to, steps, catalogue }: Situation
       steps: [command, ...steps.map(({ revision }) => `applies ${revision} again`)],
       loses: [],
     };
-  const revisions = new Set(steps.map((step) => step.revision));
+  const revisions = new Set(steps.flatMap((step) => (undoesHalfDone(step) ? [] : [step.revision])));
   const applied = catalogue.chain.filter(({ revision }) => revisions.has(revision));
   return wayBackFrom(applied, { command, from, to });
 }

@@ -1,6 +1,8 @@
 import type { DotenvFile } from "../environment/dotenv-file";
+import type { UnfinishedBatches } from "../postgres/batch-state";
 import type { RelationFacts } from "../postgres/facts";
 import type { RestoreWorld } from "./backups";
+import type { TableFacts } from "./tables";
 
 /** What an installation is like: read by Preflight, judged by the planner. No secrets but those in `.env`. */
 export interface World {
@@ -26,6 +28,10 @@ export interface World {
   readonly environmentDigest: string;
   /** Applied revisions as the ledger knows them; those that Alembic applied are missing. */
   readonly applied: readonly AppliedRevision[];
+  /** The tables that the catalogue's batched sections are about, as far as they are there. */
+  readonly tables: readonly TableFacts[];
+  /** Batches that stopped half-way. */
+  readonly halfDone: HalfDone | null;
   readonly restore: RestoreWorld;
 }
 
@@ -87,6 +93,9 @@ export interface ServiceFacts {
   /** Why its port cannot be had: who else holds it; null when nobody does. */
   readonly obstructed: string | null;
 }
+
+/** Batches of a revision that have begun and not ended. */
+export type HalfDone = Pick<UnfinishedBatches, "revision" | "direction" | "checksum">;
 
 export interface AppliedRevision {
   readonly revision: string;

@@ -1,10 +1,17 @@
 import { createHash } from "node:crypto";
 
-import type { Node } from "libpg-query";
-
-import { parseScript, parseStatements } from "../postgres/statements";
 import { CatalogueError } from "./errors";
-import type { Migration, Script } from "./release";
+import { judgeOnline } from "./online-writers";
+import type { Migration } from "./release";
+import {
+  findSections,
+  parseBatchedSection,
+  readBatchedScript,
+  readScript,
+  type Section,
+  type SectionedFile,
+  type SectionName,
+} from "./sections";
 
 const revisionPattern = /^[A-Za-z0-9_]{1,32}$/;
 
@@ -28,7 +35,7 @@ interface Header {
 }
 
 /**
- * Reads one migration file: header comments, then the sections `-- up` and `-- down`.
+ * Reads one migration file: header comments, then the sections `-- up`, `-- up batched`, `-- down` and `-- down batched`.
  *
  * @param text - the file's text
  * @param file - its path below the catalogue's folder
@@ -37,22 +44,15 @@ interface Header {
  */
 export function parseMigrationFile(text: string, file: string, release: string): Migration {
   const lines = text.replaceAll("\r\n", "\n").split("\n");
-  const upLine = lines.indexOf("-- up");
-  const downLine = lines.indexOf("-- down");
   const fail = (line: number, reason: string) => new CatalogueError([{ file, line, reason }]);
-  if (upLine < 0) throw fail(lines.findLastIndex((line) => line !== "") + 1, "has no section '-- up'");
-  if (downLine >= 0 && downLine < upLine) throw fail(downLine + 1, "section '-- down' must come after '-- up'");
+  const sections = findSections(lines, file);
+  const [first] = sections;
+  if (!first || !sections.some(({ name }) => name.startsWith("-- up")))
+    throw fail(lines.findLastIndex((line) => line !== "") + 1, "has no section '-- up'");
 
-  const header = readHeader(lines.slice(0, upLine), file);
+  const header = readHeader(lines.slice(0, first.from - 1), file);
   const get = (key: string) => header.values.get(key) ?? "";
   const lineOf = (key: string) => header.lines.get(key) ?? 1;
-  const downClass = get("down") as Migration["downClass"];
-  const downLoss = header.values.get("down_loss") ?? null;
-  if (downClass === "none" && downLine >= 0) throw fail(downLine + 1, "says 'down: none' and has a section '-- down'");
-  if (downClass !== "none" && downLine < 0)
-    throw fail(lineOf("down"), "has no section '-- down'; else say 'down: none'");
-  if ((downClass === "none" || downClass === "lossy") && !downLoss)
-    throw fail(lineOf("down"), `'down: ${downClass}' needs a header 'down_loss' that says what is lost`);
   if (
     !file
       .split("/")
@@ -60,9 +60,11 @@ export function parseMigrationFile(text: string, file: string, release: string):
       ?.startsWith(`${get("revision")}_`)
   )
     throw fail(lineOf("revision"), `the file's name must begin with '${get("revision")}_'`);
-
   const transaction = get("transaction") as Migration["transaction"];
-  const section = (from: number, to: number) => readSection({ lines, from, to, file, transaction });
+  const writers = get("writers") as Migration["writers"];
+  const downClass = get("down") as Migration["downClass"];
+  const downLoss = header.values.get("down_loss") ?? null;
+  judgeDown({ sections, downClass, downLoss, line: lineOf("down"), fail });
   return {
     revision: get("revision"),
     downRevision: get("down_revision") === "none" ? null : get("down_revision"),
@@ -72,13 +74,55 @@ export function parseMigrationFile(text: string, file: string, release: string):
     transaction,
     phase: get("phase") as Migration["phase"],
     previousCode: get("previous_code") as Migration["previousCode"],
-    writers: get("writers") as Migration["writers"],
-    up: section(upLine + 1, downLine < 0 ? lines.length : downLine),
-    down: downLine < 0 ? null : section(downLine + 1, lines.length),
+    writers,
+    ...readWays({ lines, file, transaction }, sections, writers),
     downClass,
     downLoss,
     checksum: createHash("sha256").update(text.replaceAll("\r\n", "\n")).digest("hex"),
   };
+}
+
+interface DownClaims extends Pick<Migration, "downClass" | "downLoss"> {
+  readonly sections: readonly Section[];
+  /** Line of the header `down`. */
+  readonly line: number;
+  readonly fail: (line: number, reason: string) => CatalogueError;
+}
+
+/** What the header says of the way down must be what the file has. */
+function judgeDown({ sections, downClass, downLoss, line, fail }: DownClaims): void {
+  const section = (name: SectionName) => sections.find((other) => other.name === name);
+  const down = section("-- down") ?? section("-- down batched");
+  if (downClass === "none" && down) throw fail(down.from, `says 'down: none' and has a section '${down.name}'`);
+  if (downClass !== "none" && !down) throw fail(line, "has no section '-- down'; else say 'down: none'");
+  if ((downClass === "none" || downClass === "lossy") && !downLoss)
+    throw fail(line, `'down: ${downClass}' needs a header 'down_loss' that says what is lost`);
+  const batched = section("-- up batched") ?? section("-- down batched");
+  if (!batched || downClass === "none") return;
+  const other = batched.name === "-- up batched" ? "-- down batched" : "-- up batched";
+  if (!section(other))
+    throw fail(batched.from, `needs a section '${other}' too: batches that stopped half-way are undone by it`);
+}
+
+type Ways = Pick<Migration, "up" | "down" | "upBatched" | "downBatched">;
+
+function readWays(whole: SectionedFile, sections: readonly Section[], writers: Migration["writers"]): Ways {
+  const read = (name: SectionName) => {
+    const plain = sections.find((section) => section.name === name);
+    const batched = sections.find((section) => section.name === `${name} batched`);
+    const script = plain ? readScript(whole, plain) : null;
+    return { script, batched: batched ? readBatchedScript(whole, batched, !plain) : null, section: batched };
+  };
+  const up = read("-- up");
+  const down = read("-- down");
+  if (writers === "online") {
+    const batched = up.batched && up.section && { script: up.batched, parsed: parseBatchedSection(whole, up.section) };
+    const faults = judgeOnline(whole.file, up.script, batched ?? null);
+    if (faults.length > 0) throw new CatalogueError(faults);
+  }
+  const first = up.script ?? up.batched;
+  if (!first) throw new CatalogueError([{ file: whole.file, reason: "has no section '-- up'" }]);
+  return { up: first, down: down.script ?? down.batched, upBatched: up.batched, downBatched: down.batched };
 }
 
 function readHeader(lines: readonly string[], file: string): Header {
@@ -101,49 +145,4 @@ function readHeader(lines: readonly string[], file: string): Header {
       faults.push({ file, line: 1, reason: `header '${key}' is missing` });
   if (faults.length > 0) throw new CatalogueError(faults);
   return header;
-}
-
-interface SectionOfFile {
-  readonly lines: readonly string[];
-  readonly from: number;
-  readonly to: number;
-  readonly file: string;
-  readonly transaction: Migration["transaction"];
-}
-
-function readSection({ lines, from, to, file, transaction }: SectionOfFile): Script {
-  const bounded = lines.slice(from, to);
-  const first = bounded.findIndex((line) => line.trim() !== "");
-  const last = bounded.findLastIndex((line) => line.trim() !== "");
-  const sql = first < 0 ? [] : bounded.slice(first, last + 1).map((line) => line.trimEnd());
-  const place = { file, firstLine: from + first + 1 };
-  const statements = parseScript(sql.join("\n"), place);
-  if (statements.length === 0)
-    throw new CatalogueError([{ file, line: from, reason: "this section has no statement" }]);
-  if (transaction === "transactional") {
-    const alone = statements.find((statement) => /\bCONCURRENTLY\b/i.test(statement.sql));
-    if (alone)
-      throw new CatalogueError([
-        { file, line: alone.line, reason: "CONCURRENTLY cannot run in a transaction: say 'transaction: none'" },
-      ]);
-  }
-  const unsafe = parseStatements(sql.join("\n"), place).find(({ node }) => !isRepeatable(node));
-  if (transaction === "none" && unsafe)
-    throw new CatalogueError([
-      {
-        file,
-        line: unsafe.line,
-        reason:
-          "without a transaction an up that is killed here would do this again: only CREATE, DROP and REINDEX INDEX " +
-          "CONCURRENTLY, VACUUM and ANALYZE may stand in 'transaction: none'",
-      },
-    ]);
-  return { sql, statements };
-}
-
-/** Whether a statement may be done again after a run that was killed: its effect is known, or nobody sees it. */
-function isRepeatable(node: Node): boolean {
-  if ("IndexStmt" in node) return node.IndexStmt.concurrent === true;
-  if ("DropStmt" in node) return node.DropStmt.concurrent === true;
-  return "ReindexStmt" in node || "VacuumStmt" in node;
 }

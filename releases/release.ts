@@ -74,8 +74,12 @@ export interface Migration {
   readonly previousCode: "runs" | "breaks";
   /** For data revisions: whether other sessions may write meanwhile. */
   readonly writers: "stopped" | "online";
+  /** How it is done where nothing asks for batches; where batches are the only way, their script. */
   readonly up: Script;
   readonly down: Script | null;
+  /** The same in batches, for tables that cannot or should not be changed in one go; null when the file has none. */
+  readonly upBatched: BatchedScript | null;
+  readonly downBatched: BatchedScript | null;
   /**
    * `exact`: down is the inverse; `kept`: what down cannot express is kept in the ledger and comes back on the next up;
    * `lossy`: data is lost, named in `downLoss`; `none`: there is no down, `downLoss` says why.
@@ -91,6 +95,18 @@ export interface Script {
   /** The section as it stands in the file, without header and blank lines at the ends. */
   readonly sql: readonly string[];
   readonly statements: readonly Statement[];
+}
+
+/** A section `-- up batched` or `-- down batched`: what is done to the rows of one table, some at a time. */
+export interface BatchedScript extends Script {
+  /** Whether the file has no other way in this direction. */
+  readonly only: boolean;
+  /** The table whose rows are taken, named as in the file. */
+  readonly relation: string;
+  /** Its columns that the batches set. */
+  readonly columns: readonly string[];
+  /** A condition that holds for the rows still to be changed, and for none that was; null when the file gives none. */
+  readonly predicate: string | null;
 }
 
 export interface Statement {

@@ -1,4 +1,5 @@
 import type { Catalogue } from "../../releases/release";
+import { scriptOf } from "../chain";
 import type { Plan } from "../plan";
 import type { Refusal } from "../refusals";
 import type { World } from "../world";
@@ -40,9 +41,9 @@ function judgeBackups({ backup }: Plan, { disk, server }: World): Refusal[] {
 function judgeRewrites(plan: Plan, { disk, server }: World, catalogue: Catalogue): Refusal[] {
   if (!disk.data) return [];
   const rewritten = new Set(
-    [...plan.revisions.pre, ...plan.revisions.post].flatMap(({ revision, direction }) => {
-      const script = catalogue.chain.find((migration) => migration.revision === revision)?.[direction];
-      const locks = script?.statements.flatMap((statement) => statement.locks) ?? [];
+    [...plan.revisions.pre, ...plan.revisions.post].flatMap((step) => {
+      const migration = catalogue.chain.find(({ revision }) => revision === step.revision);
+      const locks = (migration && scriptOf(step, migration))?.statements.flatMap((statement) => statement.locks) ?? [];
       return locks.filter((lock) => lock.rewrites).map((lock) => lock.relation);
     }),
   );

@@ -1,7 +1,7 @@
 import type { RevisionStep } from "../../planner/plan";
 import { type Client, type DatabaseAddress, parseDatabaseUrl, withClient } from "../../postgres/connection";
 import { ensureLedger, openAttempt } from "../../postgres/ledger";
-import { applyRevisions, type RevisionError } from "../../postgres/runner";
+import { type ApplyOptions, applyRevisions, type RevisionError } from "../../postgres/runner";
 import { testDatabase } from "../support/postgres";
 
 export const newAttempt = {
@@ -69,6 +69,7 @@ export function step(part: Partial<RevisionStep> & { sql: readonly string[] }): 
     before: "def456",
     after: "aaa111",
     transaction: "transactional",
+    why: [],
     locks: [],
     checksum: "0".repeat(64),
     undo: null,
@@ -131,21 +132,31 @@ export interface Run {
   readonly lockTimeoutMs?: number;
   readonly retries?: number;
   readonly concurrentlyTimeoutMs?: number;
+  readonly batch?: ApplyOptions["batch"];
+  readonly onLine?: (line: string) => void;
   readonly signal?: AbortSignal;
 }
 
 /** Applies steps in attempt 1; answers the results and all that was said. */
-export async function apply({ signal = new AbortController().signal, ...run }: Run) {
+export async function apply({ signal = new AbortController().signal, onLine, ...run }: Run) {
   const lines: string[] = [];
-  const results = await applyRevisions({ ...run, attempt: 1, progress: (line) => lines.push(line), signal });
+  const progress = (line: string) => {
+    lines.push(line);
+    onLine?.(line);
+  };
+  const results = await applyRevisions({ ...run, attempt: 1, progress, signal });
   return { results, lines };
 }
 
 /** The error that applying the steps ends with, and all that was said. */
-export async function applyFailing({ signal = new AbortController().signal, ...run }: Run) {
+export async function applyFailing({ onLine, ...run }: Run) {
   const lines: string[] = [];
+  const note = (line: string) => {
+    lines.push(line);
+    onLine?.(line);
+  };
   try {
-    await applyRevisions({ ...run, attempt: 1, progress: (line) => lines.push(line), signal });
+    await apply({ ...run, onLine: note });
   } catch (error) {
     return { error: error as RevisionError, lines };
   }

@@ -32,6 +32,7 @@ describe("the ledger", () => {
       openAttempt: null,
       lastSucceeded: null,
       lastWished: null,
+      unfinishedBatches: null,
       appliedRevisions: [],
     });
     assert.equal(nextAttempt(ledger), 1);

@@ -107,7 +107,7 @@ const migrations: readonly [string, Break, string | RegExp][] = [
   [
     "a syntax error in its down section",
     replace(scale, "(priority + 1) / 2", "(priority + ) / 2"),
-    /e4f5a6_task_priority_scale\.sql:39: syntax error/,
+    /e4f5a6_task_priority_scale\.sql:61: syntax error/,
   ],
   ["no header 'phase'", replace(scale, "-- phase: pre\n", ""), `${scale}:1: header 'phase' is missing`],
   [
@@ -149,7 +149,7 @@ const migrations: readonly [string, Break, string | RegExp][] = [
   [
     "'down: none' with a down section",
     replace(scale, "down: kept", "down: none\n-- down_loss: all"),
-    `${scale}:31: says 'down: none' and has a section '-- down'`,
+    `${scale}:53: says 'down: none' and has a section '-- down'`,
   ],
   [
     "a down class and no down section",

@@ -37,6 +37,8 @@ export function world(release: string, revision: string, changes: Partial<World>
     environment: DotenvFile.parse("CACHE_TTL=7200\n"),
     environmentDigest: "0123456789ab",
     applied: [],
+    tables: [],
+    halfDone: null,
     restore: { damage: null, backups: [], fulfilled: null, unfinished: null, noRename: null, databases: [] },
     ...changes,
   };
@@ -160,6 +162,8 @@ function inventMigration(invented: Invented, release: string, downRevision: stri
     writers: "online",
     up: script("do"),
     down: downClass === "none" ? null : script("undo"),
+    upBatched: null,
+    downBatched: null,
     downClass,
     downLoss: downClass === "lossy" || downClass === "none" ? "the notes" : null,
     checksum: revision.repeat(8),

@@ -76,6 +76,7 @@ describe("the plan between OctoLLM's own releases", () => {
       direction: "up",
       before: "def456",
       after: "abc123",
+      why: [],
       sql: ["CREATE INDEX CONCURRENTLY IF NOT EXISTS idx_tasks_status_priority", "  ON tasks (status, priority DESC);"],
       locks: ["tasks: SHARE UPDATE EXCLUSIVE"],
       undo: ["DROP INDEX CONCURRENTLY IF EXISTS idx_tasks_status_priority;"],
