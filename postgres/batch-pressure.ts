@@ -11,6 +11,8 @@ export interface PressureLimits {
   readonly pauseMs: number;
   /** How long they wait for autovacuum of their table; then they go on beside it. */
   readonly vacuumPauseMs: number;
+  /** Least time between two looks. */
+  readonly lookMs: number;
 }
 
 /** Why batches should wait, and how much there is of it. */
@@ -83,7 +85,7 @@ export interface CalmOptions {
   readonly signal: AbortSignal;
 }
 
-const lookMs = 500;
+const pauseMs = 500;
 
 /** Makes batches wait while others have trouble to keep up. */
 export class Brake {
@@ -105,10 +107,10 @@ export class Brake {
    * @throws PressureError when it waited as long as it may
    */
   async wait(): Promise<number> {
-    if (Date.now() - this.#looked < lookMs) return 0;
+    if (Date.now() - this.#looked < this.#options.limits.lookMs) return 0;
     const { limits, progress, signal } = this.#options;
     const started = Date.now();
-    for (let said = ""; ; await pause(lookMs, signal)) {
+    for (let said = ""; ; await pause(pauseMs, signal)) {
       const pressure = await this.#worst();
       this.#looked = Date.now();
       const waited = this.#looked - started;
@@ -117,7 +119,7 @@ export class Brake {
       const reason = `${pressure.kind} ${pressure.text.split(" is ")[0]}`;
       if (reason !== said) progress(`pauses: ${pressure.text}`);
       said = reason;
-      if (pressure.kind === "autovacuum") this.#patienceWithVacuum -= lookMs;
+      if (pressure.kind === "autovacuum") this.#patienceWithVacuum -= pauseMs;
     }
   }
 

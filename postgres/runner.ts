@@ -47,6 +47,7 @@ const batchDefaults: BatchLimits = {
   backlogBytes: 1024 * 1024 * 1024,
   pauseMs: 600_000,
   vacuumPauseMs: 60_000,
+  lookMs: 1_000,
 };
 
 /**

@@ -1,10 +1,13 @@
+import assert from "node:assert/strict";
+
 import { stepDown, stepUp } from "../../planner/chain";
 import type { RevisionStep } from "../../planner/plan";
 import { inThisWay, type Way } from "../../planner/ways";
 import type { DatabaseAddress } from "../../postgres/connection";
+import type { ApplyOptions } from "../../postgres/runner";
 import { parseMigrationFile } from "../../releases/migration-file";
 import type { Migration } from "../../releases/release";
-import { query } from "./installation";
+import { applyFailing, query } from "./installation";
 
 export const inBatches: Way = { name: "batched", why: [], fault: null };
 
@@ -45,4 +48,23 @@ export function backOut({ up, down }: { up: RevisionStep; down: RevisionStep }) 
 export async function fingerprint(address: DatabaseAddress, table = "tasks"): Promise<string[]> {
   const rows = await query<{ row: string }>(address, `SELECT t::text AS row FROM ${table} t ORDER BY t::text`);
   return rows.map(({ row }) => row);
+}
+
+/** Runs a step until it has told of its first rows, and cancels it there. */
+export async function stopHalfWay(
+  address: DatabaseAddress,
+  step: RevisionStep,
+  batch: ApplyOptions["batch"],
+): Promise<void> {
+  const cancel = new AbortController();
+  const stop = (line: string) => /rows (done|still)/.test(line) && cancel.abort(new Error("interrupted"));
+  const { error } = await applyFailing({
+    address,
+    steps: [step],
+    batch: { ...batch, reportMs: 0 },
+    signal: cancel.signal,
+    onLine: stop,
+  });
+  assert.equal(error.cancelled, true, error.message);
+  assert.equal((await query(address, "SELECT FROM octollm_upgrade.batches")).length, 1);
 }

@@ -6,7 +6,7 @@ import { withClient } from "../../postgres/connection";
 import { readLedger } from "../../postgres/ledger";
 import { loadParser } from "../../postgres/statements";
 import { loadCatalogue } from "../../releases/catalogue";
-import { backOut, batchedSteps, fingerprint } from "./batch-cases";
+import { backOut, batchedSteps, fingerprint, stopHalfWay } from "./batch-cases";
 import { apply, applyFailing, installation, query, revisionOf } from "./installation";
 
 const small = { firstRows: 50, targetMs: 20, reportMs: 0 };
@@ -25,10 +25,9 @@ describe("batches: OctoLLM's own priority change", function () {
 
   const priorities = async (address: DatabaseAddress) =>
     new Map(
-      (await query<{ id: string; priority: number }>(address, "SELECT id, priority FROM tasks ORDER BY id")).map((row) => [
-        row.id,
-        row.priority,
-      ]),
+      (await query<{ id: string; priority: number }>(address, "SELECT id, priority FROM tasks ORDER BY id")).map(
+        (row) => [row.id, row.priority],
+      ),
     );
   const halfDone = (address: DatabaseAddress) =>
     withClient(
@@ -109,27 +108,19 @@ describe("batches: OctoLLM's own priority change", function () {
     await query(address, "UPDATE tasks SET priority = priority - 1 WHERE description LIKE '%3'");
     await apply({ address, steps: [steps.down], batch: small });
     const onOldScale = await fingerprint(address);
-    await stopHalfWay(address, steps.up);
+    await stopHalfWay(address, steps.up, small);
     await apply({ address, steps: [backOut(steps).down], batch: small });
     assert.deepEqual(await fingerprint(address), onOldScale);
     assert.equal(await halfDone(address), null);
     assert.equal(await revisionOf(address), "def456");
-    await stopHalfWay(address, steps.up);
-    await stopHalfWay(address, backOut(steps).down);
+    await stopHalfWay(address, steps.up, small);
+    await stopHalfWay(address, backOut(steps).down, small);
     await apply({ address, steps: [steps.up], batch: small });
     const onNewScale = await fingerprint(address);
-    await stopHalfWay(address, steps.down);
+    await stopHalfWay(address, steps.down, small);
     await apply({ address, steps: [backOut(steps).up], batch: small });
     assert.deepEqual(await fingerprint(address), onNewScale);
     await apply({ address, steps: [steps.down], batch: small });
     assert.deepEqual(await fingerprint(address), onOldScale);
   });
-
-  async function stopHalfWay(address: DatabaseAddress, step: RevisionStep): Promise<void> {
-    const cancel = new AbortController();
-    const stop = (line: string) => /rows (done|still)/.test(line) && cancel.abort(new Error("interrupted"));
-    const { error } = await applyFailing({ address, steps: [step], batch: small, signal: cancel.signal, onLine: stop });
-    assert.equal(error.cancelled, true, error.message);
-    assert.ok(await halfDone(address));
-  }
 });

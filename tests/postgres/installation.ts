@@ -29,9 +29,14 @@ const schemaOf010 = `
 
 /** A database of OctoLLM 0.1.0 with 1000 tasks, a ledger and attempt 1 open. */
 export async function installation({ revision = "def456" } = {}): Promise<DatabaseAddress> {
-  const address = parseDatabaseUrl(await testDatabase());
-  await query(address, schemaOf010);
+  const address = await installOn(parseDatabaseUrl(await testDatabase()));
   await query(address, `UPDATE alembic_version SET version_num = '${revision}'`);
+  return address;
+}
+
+/** The same in an empty database of a test's own server. */
+export async function installOn(address: DatabaseAddress): Promise<DatabaseAddress> {
+  await query(address, schemaOf010);
   await withClient(address, { name: "test" }, async (client) => {
     await ensureLedger(client);
     await openAttempt(client, newAttempt);

@@ -39,7 +39,7 @@ UPDATE tasks AS task
     AND kept.revision = 'e4f5a6'
     AND kept.relation = 'tasks'
     AND kept.column_name = 'priority'
-    AND kept.row_key = task.id::text
+    AND task.id = kept.row_key::uuid
     AND task.priority = kept.value::integer + 1;
 -- after
 ALTER TABLE tasks
