@@ -1,7 +1,7 @@
 import type { Node, RangeVar } from "libpg-query";
 
 import { quoteIdentifier } from "./identifiers";
-import { type ParsedStatement, parseStatements, type ScriptSource } from "./statements";
+import { type ParsedStatement, parseStatements, type ScriptSource, SqlSyntaxError } from "./statements";
 
 /** A batched section that cannot be used; `line` is that of its file. */
 export class BatchedScriptError extends Error {
@@ -65,7 +65,7 @@ export function parseBatches(
       other.statement.line,
       `all statements of a batch take rows of one table: here it is ${other.relation}, before it was ${first.relation}`,
     );
-  const predicate = readPredicate(sql, firstLine, file);
+  const predicate = readPredicate(sql, firstLine);
   return {
     before: parts.before ? parse(parts.before) : [],
     batch: found.map(({ statement }) => statement),
@@ -114,15 +114,23 @@ function splitParts(
   };
 }
 
-function readPredicate(sql: readonly string[], firstLine: number, file: string): string | null {
+function readPredicate(sql: readonly string[], firstLine: number): string | null {
   const index = sql.findIndex((line) => line.startsWith(predicateMark));
   if (index < 0) return null;
   const predicate = sql[index]?.slice(predicateMark.length).trim() ?? "";
   const line = firstLine + index;
-  const parsed = parseStatements(`SELECT WHERE (${predicate}\n)`, { file, firstLine: line });
-  if (predicate === "" || parsed.length !== 1)
-    throw new BatchedScriptError(line, "the predicate must be one condition");
+  if (predicate === "" || !isCondition(predicate))
+    throw new BatchedScriptError(line, "the predicate must be one condition on a row of the table");
   return predicate;
+}
+
+function isCondition(text: string): boolean {
+  try {
+    return parseStatements(`SELECT WHERE (${text}\n)`).length === 1;
+  } catch (error) {
+    if (error instanceof SqlSyntaxError) return false;
+    throw error;
+  }
 }
 
 function findRows(statement: ParsedStatement): { statement: BatchStatement; range: RangeVar; relation: string } {

@@ -99,7 +99,10 @@ export function steps({ revisions }: Plan): string {
 
 /** What an invented revision is like, in a word: `pre`, `post`, and how its way back is. */
 export interface Invented extends Partial<
-  Pick<Migration, "phase" | "previousCode" | "writers" | "downClass" | "downLoss">
+  Pick<
+    Migration,
+    "phase" | "previousCode" | "writers" | "downClass" | "downLoss" | "down" | "upBatched" | "downBatched"
+  >
 > {
   readonly revision: string;
 }
