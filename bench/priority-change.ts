@@ -36,12 +36,12 @@ interface Outcome {
  * The priority change by every way there is, with readers beside it: ours, one UPDATE, and the loops that people write.
  *
  * @param sizes - rows
- * @param rounds - of which the medians are told; the contenders take turns
+ * @param rounds - of a size, of which the medians are told; the contenders take turns
  */
 export async function benchPriorityChange(
   server: PrivatePostgres,
   sizes: readonly number[],
-  rounds: number,
+  rounds: (rows: number) => number,
 ): Promise<string> {
   const rivals = await contenders();
   const results = new Map<string, Map<number, Outcome>>(rivals.map(({ name }) => [name, new Map<number, Outcome>()]));
@@ -50,7 +50,7 @@ export async function benchPriorityChange(
     server.createDatabase(template);
     await fill(server, template, size);
     const measured = new Map(rivals.map(({ name }) => [name, [] as Outcome[]]));
-    for (let round = 0; round < rounds; round++)
+    for (let round = 0; round < rounds(size); round++)
       for (const rival of rivals)
         if (size <= rival.mostRows) measured.get(rival.name)?.push(await measure(server, template, rival));
     for (const [name, outcomes] of measured) if (outcomes.length > 0) results.get(name)?.set(size, middle(outcomes));

@@ -34,7 +34,10 @@ async function main(): Promise<void> {
     for (const size of megabytes)
       report("Backup and restore", await benchBackups(server, folder, { megabytes: size, rounds: size > 100 ? 1 : 3 }));
     report("Generated resources: both engines", await benchGenerated(3));
-    report("The priority change", await benchPriorityChange(server, [10_000, 100_000, 1_000_000, 3_000_000], 1));
+    report(
+      "The priority change",
+      await benchPriorityChange(server, [10_000, 100_000, 1_000_000, 3_000_000], (rows) => (rows > 100_000 ? 1 : 3)),
+    );
   } finally {
     server.destroy();
     rmSync(folder, { recursive: true, force: true });

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 
+import { parseStatements } from "../postgres/statements";
 import { CatalogueError } from "./errors";
 import { judgeOnline } from "./online-writers";
 import type { Migration } from "./release";
@@ -26,8 +27,9 @@ const headerRules: Record<string, RegExp | readonly string[]> = {
   writers: ["stopped", "online"],
   down: ["exact", "kept", "lossy", "none"],
   down_loss: /\S/,
+  down_loss_count: /^\s*SELECT\s/i,
 };
-const optionalKeys = new Set(["down_loss"]);
+const optionalKeys = new Set(["down_loss", "down_loss_count"]);
 
 interface Header {
   readonly values: Map<string, string>;
@@ -64,7 +66,13 @@ export function parseMigrationFile(text: string, file: string, release: string):
   const writers = get("writers") as Migration["writers"];
   const downClass = get("down") as Migration["downClass"];
   const downLoss = header.values.get("down_loss") ?? null;
-  judgeDown({ sections, downClass, downLoss, line: lineOf("down"), fail });
+  const downLossCount = header.values.get("down_loss_count") ?? null;
+  judgeDown({ sections, downClass, downLoss, downLossCount, line: lineOf("down"), fail });
+  if (downLossCount !== null && !isQuery(downLossCount, file, lineOf("down_loss_count")))
+    throw fail(
+      lineOf("down_loss_count"),
+      "header 'down_loss_count' must be one query, such as SELECT count(*) FROM ...",
+    );
   return {
     revision: get("revision"),
     downRevision: get("down_revision") === "none" ? null : get("down_revision"),
@@ -78,11 +86,18 @@ export function parseMigrationFile(text: string, file: string, release: string):
     ...readWays({ lines, file, transaction }, sections, writers),
     downClass,
     downLoss,
+    downLossCount,
     checksum: createHash("sha256").update(text.replaceAll("\r\n", "\n")).digest("hex"),
   };
 }
 
-interface DownClaims extends Pick<Migration, "downClass" | "downLoss"> {
+/** @throws SqlSyntaxError with file and line */
+function isQuery(sql: string, file: string, line: number): boolean {
+  const statements = parseStatements(sql, { file, firstLine: line });
+  return statements.length === 1 && statements.every(({ node }) => "SelectStmt" in node);
+}
+
+interface DownClaims extends Pick<Migration, "downClass" | "downLoss" | "downLossCount"> {
   readonly sections: readonly Section[];
   /** Line of the header `down`. */
   readonly line: number;
@@ -90,13 +105,15 @@ interface DownClaims extends Pick<Migration, "downClass" | "downLoss"> {
 }
 
 /** What the header says of the way down must be what the file has. */
-function judgeDown({ sections, downClass, downLoss, line, fail }: DownClaims): void {
+function judgeDown({ sections, downClass, downLoss, downLossCount, line, fail }: DownClaims): void {
   const section = (name: SectionName) => sections.find((other) => other.name === name);
   const down = section("-- down") ?? section("-- down batched");
   if (downClass === "none" && down) throw fail(down.from, `says 'down: none' and has a section '${down.name}'`);
   if (downClass !== "none" && !down) throw fail(line, "has no section '-- down'; else say 'down: none'");
   if ((downClass === "none" || downClass === "lossy") && !downLoss)
     throw fail(line, `'down: ${downClass}' needs a header 'down_loss' that says what is lost`);
+  if (downClass === "lossy" && !downLossCount)
+    throw fail(line, "'down: lossy' needs a header 'down_loss_count', the query that counts the rows that are lost");
   const batched = section("-- up batched") ?? section("-- down batched");
   if (!batched || downClass === "none") return;
   const other = batched.name === "-- up batched" ? "-- down batched" : "-- up batched";

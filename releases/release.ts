@@ -86,6 +86,8 @@ export interface Migration {
    */
   readonly downClass: "exact" | "kept" | "lossy" | "none";
   readonly downLoss: string | null;
+  /** For `lossy`: a query that counts the rows that would be lost. */
+  readonly downLossCount: string | null;
   /** SHA-256 of the file, in hex. */
   readonly checksum: string;
 }

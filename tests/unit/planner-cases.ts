@@ -101,7 +101,15 @@ export function steps({ revisions }: Plan): string {
 export interface Invented extends Partial<
   Pick<
     Migration,
-    "phase" | "previousCode" | "writers" | "downClass" | "downLoss" | "down" | "upBatched" | "downBatched"
+    | "phase"
+    | "previousCode"
+    | "writers"
+    | "downClass"
+    | "downLoss"
+    | "down"
+    | "upBatched"
+    | "downBatched"
+    | "downLossCount"
   >
 > {
   readonly revision: string;
@@ -169,6 +177,7 @@ function inventMigration(invented: Invented, release: string, downRevision: stri
     downBatched: null,
     downClass,
     downLoss: downClass === "lossy" || downClass === "none" ? "the notes" : null,
+    downLossCount: null,
     checksum: revision.repeat(8),
     ...invented,
   };
