@@ -7,13 +7,15 @@ import type { Plan } from "../planner/plan";
 import type { Refusal } from "../planner/refusals";
 import type { Client } from "../postgres/connection";
 import { ensureLedger, type NewAttempt, openAttempt } from "../postgres/ledger";
+import { recordReleaseFiles } from "../postgres/ledger-releases";
+import { type CatalogueFiles, readCatalogueFiles } from "../releases/catalogue-files";
 import { programVersion } from "../version";
 import { type Attempt, type AttemptProgress, noProgress, PhaseError, type StopAfter, withLedger } from "./attempt";
 import { keepAttemptNumber } from "./attempt-number";
 import { describeRefusals } from "./faults";
 import { type Observation, observe } from "./observe";
 import { verifyBeforeRestore } from "./restore";
-import { goalOf, logOffsets, type Site } from "./site";
+import { catalogueFolder, goalOf, logOffsets, type Site } from "./site";
 
 /** Which database a stack belongs to; a null identifier is one that the role may not read. */
 export interface DatabasePin {
@@ -119,7 +121,8 @@ export async function begin(
       : {}),
   };
   const isDamaged = seen.observation.world.restore.damage !== null;
-  if (!isDamaged) await withLedger({ address }, (client) => enterAttempt(client, opened));
+  const files = readCatalogueFiles(catalogueFolder(request.site));
+  if (!isDamaged) await withLedger({ address }, (client) => enterAttempt(client, opened, files));
   await keepAttemptNumber(request.site, plan.attempt);
   const logs = await logOffsets(request.site, plan.from);
   const progress: AttemptProgress = { ...noProgress(), logOffsets: logs, ledger: isDamaged ? "none" : "there" };
@@ -127,7 +130,8 @@ export async function begin(
   return { attempt: { number: plan.attempt, plan, opened, site, address, catalogue, stopAfter, progress }, seen };
 }
 
-async function enterAttempt(client: Client, opened: NewAttempt): Promise<void> {
+async function enterAttempt(client: Client, opened: NewAttempt, files: CatalogueFiles): Promise<void> {
   await ensureLedger(client);
+  await recordReleaseFiles(client, files);
   await openAttempt(client, opened);
 }

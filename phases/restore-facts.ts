@@ -15,9 +15,11 @@ import { type ListedDatabase, listRelatedDatabases, readDatabaseRights } from ".
 import { DatabaseFault, errorText } from "../postgres/errors";
 import { type DatabaseFacts, readDatabaseFacts } from "../postgres/facts";
 import { emptyLedger, type Ledger, readLedger } from "../postgres/ledger";
+import { readReleaseFiles } from "../postgres/ledger-releases";
 import { refusePooler } from "../postgres/pooler";
 import { recognise } from "../postgres/recognise";
 import { readTableFacts } from "../postgres/table-facts";
+import type { CatalogueFiles } from "../releases/catalogue-files";
 import type { Catalogue } from "../releases/release";
 import { type Site, sitePath } from "./site";
 
@@ -27,6 +29,8 @@ export interface DatabaseLook {
   readonly ledger: Ledger;
   /** Release whose schema the database has, although nobody stamped it. */
   readonly looksLike: Awaited<ReturnType<typeof recognise>> | null;
+  /** Files of releases, as the ledger has kept them. */
+  readonly keptFiles: CatalogueFiles;
   /** The tables that batched sections of the catalogue are about. */
   readonly tables: readonly TableFacts[];
   /** Why the database cannot be read; null when it can. */
@@ -62,6 +66,7 @@ export async function lookAtDatabase(
         database,
         looksLike: isUnstamped ? await recognise(client, catalogue.releases) : null,
         ledger: await readLedger(client),
+        keptFiles: await readReleaseFiles(client),
         tables: await readTableFacts(client, catalogue ? batchedRelations(catalogue) : []),
         damage: null,
         rights: await readDatabaseRights(client, address.database),
@@ -76,10 +81,21 @@ export async function lookAtDatabase(
       ...(await readDamagedDatabase(address, options)),
       ledger: emptyLedger,
       looksLike: null,
+      keptFiles: new Map(),
       tables: [],
       damage,
     };
   }
+}
+
+/** The tables that batched sections of a catalogue are about, in a READ ONLY session. */
+export async function lookAtTables(
+  address: DatabaseAddress,
+  catalogue: Catalogue,
+  budgetMs: number,
+): Promise<readonly TableFacts[]> {
+  const options = { name: "preview", readOnly: true, connectTimeoutMs: budgetMs };
+  return withClient(address, options, (client) => readTableFacts(client, batchedRelations(catalogue)));
 }
 
 /** A database that is lost or damaged can come back from a backup: whoever reads that it is lost should read that too. */

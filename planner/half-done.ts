@@ -49,11 +49,14 @@ export function wayOf(step: RevisionStep, migration: Migration, world: Pick<Worl
 /** The steps, each in the way that suits the database. */
 export function inTheirWays(
   steps: readonly RevisionStep[],
-  world: Pick<World, "tables" | "halfDone">,
+  world: Pick<World, "tables" | "halfDone" | "keptReleases">,
   catalogue: Catalogue,
 ): RevisionStep[] {
   return steps.map((step) => {
     const migration = catalogue.chain.find(({ revision }) => revision === step.revision);
-    return migration ? inThisWay(step, migration, wayOf(step, migration, world)) : step;
+    if (!migration) return step;
+    const done = inThisWay(step, migration, wayOf(step, migration, world));
+    if (!world.keptReleases.includes(step.release)) return done;
+    return { ...done, why: [...done.why, `from the ledger: the catalogue has no release ${step.release}`] };
   });
 }

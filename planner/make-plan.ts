@@ -95,7 +95,7 @@ function assemble({ world, goal, catalogue, from, to, choice }: Situation): Plan
       revision: choice.revision,
       stopped: stops.services.length > 0,
     }),
-    rollback: planWayBack({ direction, from, to, steps, catalogue }),
+    rollback: planWayBack({ direction, from, to, steps, catalogue, missing: world.keptReleases }),
     loss: planLoss(direction, to, choice),
   };
   return { id: hash(content, 12), attempt: world.nextAttempt, ...content };

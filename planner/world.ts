@@ -30,6 +30,8 @@ export interface World {
   readonly applied: readonly AppliedRevision[];
   /** The tables that the catalogue's batched sections are about, as far as they are there. */
   readonly tables: readonly TableFacts[];
+  /** Releases that the catalogue's folder lacks, and whose files come from the ledger. */
+  readonly keptReleases: readonly string[];
   /** Batches that stopped half-way. */
   readonly halfDone: HalfDone | null;
   readonly restore: RestoreWorld;

@@ -87,7 +87,7 @@ ALTER TABLE ${ledgerSchema}.attempts
 INSERT INTO ${ledgerSchema}.ledger (version) VALUES (3);
 `;
 
-/** Where a revision that works in batches has come to: at most one is under way. */
+/** Where a revision that works in batches has come to: at most one is under way. And the files of the releases. */
 const batches = `
 CREATE TABLE ${ledgerSchema}.batches (
   revision text PRIMARY KEY,
@@ -106,6 +106,12 @@ CREATE TABLE ${ledgerSchema}.batches (
   updated_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 CREATE UNIQUE INDEX batches_one ON ${ledgerSchema}.batches ((true));
+
+CREATE TABLE ${ledgerSchema}.release_files (
+  path text PRIMARY KEY,
+  content text NOT NULL,
+  recorded_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
 INSERT INTO ${ledgerSchema}.ledger (version) VALUES (4);
 `;
 

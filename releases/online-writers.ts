@@ -17,7 +17,6 @@ const dataStatements = new Set([
   "CopyStmt",
   "DoStmt",
   "CallStmt",
-  "SelectStmt",
 ]);
 
 /** What is said of data beside which others write. */
@@ -57,6 +56,10 @@ function firstLineOf({ sql, statements }: Script): number {
 function changesData(node: Node): boolean {
   const [kind = ""] = Object.keys(node);
   if (dataStatements.has(kind)) return true;
+  // WITH may hold statements that write; what functions do is not seen.
+  let writes = false;
+  if (kind === "SelectStmt") visit(node, (inner) => (writes ||= dataStatements.has(inner)));
+  if (writes) return true;
   if (!("AlterTableStmt" in node)) return false;
   const converting = new Set<AlterTableType | undefined>(["AT_AlterColumnType"]);
   return (node.AlterTableStmt.cmds ?? []).some(

@@ -38,6 +38,7 @@ export function world(release: string, revision: string, changes: Partial<World>
     environmentDigest: "0123456789ab",
     applied: [],
     tables: [],
+    keptReleases: [],
     halfDone: null,
     restore: { damage: null, backups: [], fulfilled: null, unfinished: null, noRename: null, databases: [] },
     ...changes,
