@@ -126,6 +126,34 @@ export async function previousRange(
   return { range: { after: isLast ? null : rows.place, to: cursor }, rows: Math.min(rows.count, size) };
 }
 
+/**
+ * Keys of a random part of the rows beyond the cursor, in the order of the walk.
+ *
+ * @param options - `percent`: of the table's pages; `undoing`: the rows before the cursor, the last ones first
+ */
+export async function placesOf(
+  client: Client,
+  key: WalkKey,
+  { cursor, percent, undoing }: { cursor: Place | null; percent: number; undoing: boolean },
+): Promise<Place[]> {
+  const names = key.columns.map(({ name }) => strictIdentifier(name));
+  const beyond = cursor === null ? "true" : `${keyOf(key)} ${undoing ? "<" : ">"} ${valuesOf(key, cursor)}`;
+  const order = names.map((name) => `${name} ${undoing ? "DESC" : "ASC"}`).join(", ");
+  const { rows } = await client.query<{ place: string[] }>(
+    `SELECT ARRAY[${names.map((name) => `${name}::text`).join(", ")}] AS place
+     FROM ${key.relation} TABLESAMPLE SYSTEM (${percent}) WHERE ${beyond} ORDER BY ${order}`,
+  );
+  return rows.map(({ place }) => place);
+}
+
+/** Whether a place comes before another one. */
+export async function isBefore(client: Client, key: WalkKey, one: Place, other: Place): Promise<boolean> {
+  const { rows } = await client.query<{ before: boolean }>(
+    `SELECT ${valuesOf(key, one)} < ${valuesOf(key, other)} AS before`,
+  );
+  return rows[0]?.before ?? false;
+}
+
 function keyOf({ columns }: WalkKey): string {
   return tuple(columns.map(({ name }) => strictIdentifier(name)));
 }

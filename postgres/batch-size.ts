@@ -1,6 +1,6 @@
 /** Limits of a batch, in rows. */
 const smallest = 1;
-const largest = 200_000;
+const largest = 1_000_000;
 
 /**
  * How many rows the next batch takes, so that it lasts about as long as it should. It grows at most twofold at once, and a

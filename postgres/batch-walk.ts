@@ -1,6 +1,8 @@
-import { inRange, nextRange, previousRange, type Range, type WalkKey } from "./batch-keys";
+import { inRange, isBefore, nextRange, type Place, previousRange, type Range, type WalkKey } from "./batch-keys";
 import { lockUnfinishedBatches, noteBatch } from "./batch-state";
+import type { Waypoints } from "./batch-waypoints";
 import type { BatchStatement, ParsedBatches } from "./batched-script";
+import type { Client } from "./connection";
 import { strictIdentifier } from "./identifiers";
 import { RevisionError, StatementError } from "./revision-error";
 import { limitTransaction, observed, type RevisionSession, type StepRun } from "./revision-session";
@@ -14,16 +16,27 @@ export interface BatchWalk {
   readonly key: WalkKey;
   /** Whether rows that batches of the other direction have done are being undone, the last ones first. */
   readonly undoing: boolean;
+  readonly waypoints: Waypoints;
+  /** Where the walk has come to. */
+  cursor: Place | null;
+}
+
+/** What a batch has done. */
+interface BatchDone {
+  readonly rows: number;
+  /** Waypoints that it has left behind. */
+  readonly places: number;
+  readonly cursor: Place | null;
 }
 
 /**
  * Does one batch: its statements and the new place in one transaction.
  *
  * @param size - rows at most
- * @returns how many rows it took; null when none is left
+ * @returns what it took; null when no row is left
  * @throws StatementError, LockWaitError: the batch is rolled back
  */
-export async function doBatch(walk: BatchWalk, size: number): Promise<number | null> {
+export async function doBatch(walk: BatchWalk, size: number): Promise<BatchDone | null> {
   const { session, run, key, undoing } = walk;
   const { client } = session;
   return inTransaction(client, "", async () => {
@@ -32,15 +45,30 @@ export async function doBatch(walk: BatchWalk, size: number): Promise<number | n
     await client.query(`SET LOCAL synchronous_commit = off; SET LOCAL statement_timeout = ${run.batch.timeoutMs}`);
     const state = await observed(session, run, "taking up the batches", () => lockUnfinishedBatches(client));
     if (!state) throw new Error("The ledger has lost the batches that are under way.");
-    const found = await (undoing ? previousRange : nextRange)(client, key, state.cursor, size);
+    const ahead = isAt(walk, state.cursor) ? walk.waypoints.next(state.cursor, size, undoing) : null;
+    const found = ahead ?? (await (undoing ? previousRange : nextRange)(client, key, state.cursor, size));
     if (!found) return null;
+    await refuseBackwards(client, key, found.range);
     await runOver(walk, found.range);
     await noteBatch(client, {
       cursor: undoing ? found.range.after : found.range.to,
       rows: undoing ? -found.rows : found.rows,
     });
-    return found.rows;
+    return { rows: found.rows, places: ahead?.places ?? 0, cursor: undoing ? found.range.after : found.range.to };
   });
+}
+
+/** A range that does not begin before it ends would have rows done twice: whatever laid it out was wrong. */
+async function refuseBackwards(client: Client, key: WalkKey, { after, to }: Range): Promise<void> {
+  if (after === null || (await isBefore(client, key, after, to))) return;
+  throw new Error(
+    `The batches of ${key.relation} would not get on: the next one ends before it begins. Nothing was done.`,
+  );
+}
+
+/** Whether the walk is where the ledger is: not when the last batch of a run that was killed has come through since. */
+function isAt({ cursor }: BatchWalk, place: Place | null): boolean {
+  return JSON.stringify(cursor) === JSON.stringify(place);
 }
 
 async function runOver(walk: BatchWalk, range: Range): Promise<void> {

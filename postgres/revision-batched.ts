@@ -14,6 +14,7 @@ import {
   type UnfinishedBatches,
 } from "./batch-state";
 import { type BatchWalk, doBatch, rowsLeft, walkAgain } from "./batch-walk";
+import { Waypoints } from "./batch-waypoints";
 import { parseBatches, type ParsedBatches } from "./batched-script";
 import { errorCode } from "./errors";
 import { RevisionError, type RevisionResult, StatementError } from "./revision-error";
@@ -172,11 +173,15 @@ async function walk(around: Around & Entered): Promise<void> {
   const say = (line: string) => run.progress(`${step.revision}: ${line}`);
   const state = await countOnce(around);
   const progress = new BatchProgress({ done: state.rowsDone, total: state.rowsTotal, everyMs: limits.reportMs });
-  const size = new BatchSize({ first: limits.firstRows, targetMs: limits.targetMs });
+  // Beside writers a batch must not keep its rows locked for long.
+  const targetMs = script.predicate === null ? limits.targetMs : Math.min(limits.targetMs, 1_000);
+  const size = new BatchSize({ first: limits.firstRows, targetMs });
   const brake = new Brake({ client, table: key.table, limits, progress: say, signal });
-  const walking: BatchWalk = { session, run, script, key, undoing };
   if (state.cursor !== null) say(`goes on after ${state.rowsDone.toLocaleString("en")} rows that are done`);
   for (let walks = 1; ; walks++) {
+    const { cursor } = walks === 1 ? state : { cursor: null };
+    const waypoints = await Waypoints.read(client, key, { cursor, rows: state.rowsTotal, undoing });
+    const walking: BatchWalk = { session, run, script, key, undoing, waypoints, cursor };
     await walkOnce(walking, { progress, size, brake, say });
     if (undoing || script.predicate === null) break;
     const left = await rowsLeft(walking);
@@ -201,9 +206,9 @@ async function walkOnce(walking: BatchWalk, { progress, size, brake, say }: Stee
     run.signal.throwIfAborted();
     await brake.wait();
     const started = Date.now();
-    let rows: number | null;
+    let done: Awaited<ReturnType<typeof doBatch>>;
     try {
-      rows = await withLockRetries(run, () => doBatch(walking, size.rows));
+      done = await withLockRetries(run, () => doBatch(walking, size.rows));
     } catch (error) {
       if (!isTimeout(error) || run.signal.aborted || !size.split()) throw error;
       say(
@@ -211,7 +216,10 @@ async function walkOnce(walking: BatchWalk, { progress, size, brake, say }: Stee
       );
       continue;
     }
-    if (rows === null) return;
+    if (done === null) return;
+    const { rows } = done;
+    walking.waypoints.pass(done.places);
+    walking.cursor = done.cursor;
     const milliseconds = Date.now() - started;
     size.learn({ rows, milliseconds });
     progress.add(undoing ? -rows : rows, milliseconds);

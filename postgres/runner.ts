@@ -39,14 +39,14 @@ export interface ApplyOptions {
 }
 
 const batchDefaults: BatchLimits = {
-  firstRows: 2_000,
-  targetMs: 1_000,
+  firstRows: 10_000,
+  targetMs: 4_000,
   timeoutMs: 30_000,
   reportMs: 5_000,
   lagBytes: 64 * 1024 * 1024,
   backlogBytes: 1024 * 1024 * 1024,
   pauseMs: 600_000,
-  vacuumPauseMs: 60_000,
+  vacuumPauseMs: 10_000,
   lookMs: 1_000,
 };
 
