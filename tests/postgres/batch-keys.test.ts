@@ -74,6 +74,39 @@ describe("batches: keys of any kind", function () {
       assert.deepEqual(await fingerprint(address, "things"), atFirst);
     });
 
+  it("of a large table are laid out by a sample, and each row is still taken once, there and back", async () => {
+    const address = await installation();
+    await query(
+      address,
+      `CREATE TABLE things (id uuid PRIMARY KEY, value integer NOT NULL);
+       INSERT INTO things SELECT md5(n::text)::uuid, n FROM generate_series(1, 50000) AS n; ANALYZE things`,
+    );
+    const wrong = async (factor: number) =>
+      (
+        await query<{ rows: number }>(
+          address,
+          `SELECT count(*)::int AS rows FROM things WHERE id <> md5((value / ${factor})::text)::uuid`,
+        )
+      )[0]?.rows;
+    const steps = batchedSteps(change());
+    const large = { firstRows: 500, targetMs: 50 };
+    await stopHalfWay(address, steps.up, large);
+    const [state] = await query<{ done: number }>(
+      address,
+      "SELECT rows_done::int AS done FROM octollm_upgrade.batches",
+    );
+    assert.ok(state && state.done > 0 && state.done < 50_000, JSON.stringify(state));
+    await stopHalfWay(address, backOut(steps).down, { firstRows: 100, targetMs: 5 });
+    await apply({ address, steps: [steps.up], batch: large });
+    assert.equal(await wrong(2), 0);
+    await stopHalfWay(address, steps.down, large);
+    await apply({ address, steps: [backOut(steps).up], batch: { firstRows: 1, targetMs: 50 } });
+    assert.equal(await wrong(2), 0);
+    await apply({ address, steps: [steps.down], batch: large });
+    assert.equal(await wrong(1), 0);
+    assert.deepEqual(await query(address, "SELECT count(*)::int FROM things"), [{ count: 50_000 }]);
+  });
+
   it("refuse a table without one, and a batch that sets its own key, with nothing begun", async () => {
     const address = await installation();
     await query(
