@@ -5,7 +5,7 @@ import tseslint from "typescript-eslint";
 const seams = (message, ...group) => ["error", { patterns: [{ group, message }] }];
 
 export default tseslint.config(
-  { ignores: ["node_modules/", ".octollm-tour/"] },
+  { ignores: ["node_modules/", ".octollm-tour/", ".cache/"] },
   js.configs.recommended,
   ...tseslint.configs.recommendedTypeChecked.map((config) => ({ ...config, files: ["**/*.ts"] })),
   {
@@ -25,7 +25,7 @@ export default tseslint.config(
     rules: { "no-restricted-imports": seams("Pure: no Pulumi, no database.", "@pulumi/*", "pg") },
   },
   {
-    files: ["postgres/**", "backup/**", "runtimes/**"],
+    files: ["postgres/**", "backup/**", "runtimes/**", "alembic/**", "migrate/**", "rehearsal/**"],
     rules: { "no-restricted-imports": seams("This room does not know Pulumi.", "@pulumi/*") },
   },
   {

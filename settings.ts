@@ -1,6 +1,7 @@
 import { z } from "zod";
 
 import type { Site } from "./phases/site";
+import { isHazardName } from "./postgres/hazards/table";
 
 const text = z.string().min(1, "must not be empty");
 const port = z.int().min(1).max(65535);
@@ -20,6 +21,8 @@ const pattern = z.string().superRefine((source, context) => {
 
 /** An age public key; the private one must never get here. */
 const recipient = z.string().regex(/^age1[a-z0-9]{8,}$/, "is no age recipient: it begins with 'age1'");
+
+const hazardName = z.string().refine(isHazardName, { error: "is no hazard; docs/hazards.md names them all" });
 
 const serviceSchema = z.strictObject({
   name: serviceName,
@@ -76,10 +79,20 @@ const schema = z.strictObject({
   acceptBreaking: z.string().default(""),
   reviewedPlan: z.string().default(""),
   acceptLoss: z.string().default(""),
+  allowHazards: z.array(hazardName).default([]),
 });
 
 /** Keys whose value Pulumi hands over as JSON. */
-const structured = new Set(["database", "services", "backup", "quiesce", "migration", "verification", "preview"]);
+const structured = new Set([
+  "database",
+  "services",
+  "backup",
+  "quiesce",
+  "migration",
+  "verification",
+  "preview",
+  "allowHazards",
+]);
 
 /** What the operator wants, checked and complete. Times are in seconds. `databaseUrl` is a secret. */
 export type Settings = z.output<typeof schema>;

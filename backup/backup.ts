@@ -57,6 +57,8 @@ export interface BackupOptions {
   readonly invariants: readonly Invariant[];
   /** age public keys; none leaves the backup unencrypted. */
   readonly recipients: readonly string[];
+  /** What to type after a failure; `npx octollm up` unless given. */
+  readonly again?: string;
   readonly progress: (line: string) => void;
   readonly signal: AbortSignal;
 }
@@ -199,19 +201,18 @@ function describeBackup(options: BackupOptions, { created, dump, environment, fi
   };
 }
 
-function explain({ address, folder, id, signal }: BackupOptions, error: unknown): Error {
+function explain({ address, folder, id, signal, again = "npx octollm up" }: BackupOptions, error: unknown): Error {
   const after = `No backup '${id}' was made, what had been written of it is removed, and neither the database nor the installation was changed.`;
-  if (signal.aborted)
-    return new BackupError(`The backup was cancelled. ${after} To go on: npx octollm up`, { cause: error });
+  if (signal.aborted) return new BackupError(`The backup was cancelled. ${after} To go on: ${again}`, { cause: error });
   if (error instanceof BackupError || error instanceof MissingBinaryError) return error;
   const said = errorText(error);
   const full =
     errorCode(error) === "ENOSPC" || /No space left on device|File too large|Disk quota exceeded/i.test(said);
   const what = full
-    ? `There is not enough room in '${folder}' for the backup. Free some, or name another folder (octollm:backup), then: npx octollm up`
+    ? `There is not enough room in '${folder}' for the backup. Free some, or name another folder (octollm:backup), then: ${again}`
     : error instanceof ChildFailure || error instanceof DatabaseFault
-      ? "See the lines above, mend the cause, then: npx octollm up"
-      : "Then: npx octollm up";
+      ? `See the lines above, mend the cause, then: ${again}`
+      : `Then: ${again}`;
   return new BackupError(
     redact(`The backup of ${describeAddress(address)} failed: ${said}\n${after}\n${what}`, address.password),
     { cause: error },

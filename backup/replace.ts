@@ -76,6 +76,7 @@ function dropEverything(extensions: readonly string[]): string {
   const ofPublic = (catalogue: string, oid: string) =>
     `n.nspname = 'public' AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
        WHERE d.classid = 'pg_catalog.${catalogue}'::regclass AND d.objid = ${oid} AND d.deptype = 'e')`;
+  // An identity column's sequence cannot be dropped before its table, and is gone with it.
   const drops = [
     `SELECT format('DROP EXTENSION %I CASCADE', extname) FROM pg_catalog.pg_extension WHERE extname NOT IN (${kept})`,
     `SELECT format('DROP SCHEMA %I CASCADE', nspname) FROM pg_catalog.pg_namespace
@@ -83,7 +84,8 @@ function dropEverything(extensions: readonly string[]): string {
     `SELECT format('DROP %s IF EXISTS %I.%I CASCADE', CASE c.relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW'
               WHEN 'S' THEN 'SEQUENCE' WHEN 'f' THEN 'FOREIGN TABLE' ELSE 'TABLE' END, n.nspname, c.relname)
      FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-     WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND ${ofPublic("pg_class", "c.oid")}`,
+     WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND ${ofPublic("pg_class", "c.oid")}
+     ORDER BY c.relkind = 'S'`,
     `SELECT format('DROP ROUTINE IF EXISTS %s CASCADE', p.oid::regprocedure)
      FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace WHERE ${ofPublic("pg_proc", "p.oid")}`,
     `SELECT format('DROP TYPE IF EXISTS %I.%I CASCADE', n.nspname, t.typname)

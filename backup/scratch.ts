@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 
-import { type DatabaseAddress } from "../postgres/connection";
+import type { Client, DatabaseAddress } from "../postgres/connection";
 import { dropDatabase, listRelatedDatabases, newMark } from "../postgres/databases";
 import { readDatabaseRights } from "../postgres/databases";
 import { withMaintenance } from "../postgres/maintenance";
@@ -46,7 +46,7 @@ export async function proveByRestore(options: ProofOptions): Promise<void> {
       `'${scratch}' is the installation's own database: a backup is never proven in it. Nothing was touched.`,
     );
   await withMaintenance(address, { name: "verify" }, async (client) => {
-    await dropDeadScratches(address, progress);
+    await dropDeadScratches(client, address, progress);
     if (!(await readDatabaseRights(client, address.database)).mayCreate)
       throw new BackupError(
         `The role '${address.user}' may not make the scratch database that backup.verify 'restore' needs. Allow it: ` +
@@ -68,14 +68,20 @@ export async function proveByRestore(options: ProofOptions): Promise<void> {
   });
 }
 
-/** Drops the scratch databases that killed runs of this host have left. */
-async function dropDeadScratches(address: DatabaseAddress, progress: (line: string) => void): Promise<void> {
-  await withMaintenance(address, { name: "verify" }, async (client) => {
-    for (const { name, mark } of await listRelatedDatabases(client, address.database)) {
-      if (mark?.kind !== "verify" || mark.host !== hostname() || mark.pid === process.pid || isAlive(mark.pid))
-        continue;
-      await dropDatabase(client, name);
-      progress(`verify: dropped '${name}', left by a run that died`);
-    }
-  });
+/**
+ * Drops the scratch databases that killed runs of this host have left on a server.
+ *
+ * @param client - a session on a maintenance database of it
+ */
+export async function dropDeadScratches(
+  client: Client,
+  address: DatabaseAddress,
+  progress: (line: string) => void,
+): Promise<void> {
+  for (const { name, mark } of await listRelatedDatabases(client, address.database)) {
+    if (mark?.kind !== "verify" && mark?.kind !== "rehearse") continue;
+    if (mark.host !== hostname() || mark.pid === process.pid || isAlive(mark.pid)) continue;
+    await dropDatabase(client, name);
+    progress(`dropped '${name}', left by a run that died`);
+  }
 }

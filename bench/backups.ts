@@ -24,11 +24,19 @@ const quiet = { progress: () => undefined, signal };
 /** Tasks in a database of one megabyte, their history included. */
 const tasksPerMegabyte = 750;
 
-/** The sample's texts repeat, which flatters every compression: what people write does so much less. */
+/**
+ * The sample's texts repeat, which flatters every compression: what people write does so much less. Half of the bytes are in
+ * the tasks, half in their history.
+ */
 const makeUnlike = `
-  UPDATE tasks SET description = description || ' ' || (
-    SELECT string_agg(substr(md5(id::text || n), 1, 2 + n % 7), ' ') FROM generate_series(1, 60) AS n);
-  VACUUM FULL ANALYZE tasks`;
+  UPDATE tasks SET description = description || ' ' || ${unlikeWords(40)};
+  UPDATE task_history SET detail = detail || jsonb_build_object('note', ${unlikeWords(20)});
+  VACUUM FULL ANALYZE tasks;
+  VACUUM FULL ANALYZE task_history`;
+
+function unlikeWords(count: number): string {
+  return `(SELECT string_agg(substr(md5(id::text || n), 1, 2 + n % 7), ' ') FROM generate_series(1, ${count}) AS n)`;
+}
 
 /**
  * Backups and restores against what the migration guide types, in one run on one database.

@@ -1,11 +1,10 @@
-import readline from "node:readline/promises";
-
 import { Command } from "commander";
 
 import { lockStack } from "../engine/backend/lock";
 import { abort, planAbort } from "../phases/abort";
 import { summarise } from "../planner/summary";
 import { note, print } from "./output";
+import { agreed, interrupted } from "./prompt";
 import { acceptancesOf, openStack } from "./stack";
 
 /** `octollm abort`: brings the old release back after an attempt that did not reach its end. */
@@ -26,7 +25,7 @@ async function run(name: string | undefined, yes: boolean): Promise<void> {
     const plan = await planAbort(request);
     if (!plan) return print("There is no unfinished attempt. Nothing was touched.");
     for (const line of summarise(plan)) print(line);
-    if (!yes && !(await agreed(plan.to))) throw new Error("Not agreed. Nothing was touched.");
+    if (!yes && !(await agreed(`Bring OctoLLM ${plan.to} back?`))) throw new Error("Not agreed. Nothing was touched.");
     const activity = { signal: interrupted(), progress: print };
     print(await abort(request, stack, acceptancesOf(settings), activity));
     if (settings.version === plan.to) return;
@@ -35,23 +34,4 @@ async function run(name: string | undefined, yes: boolean): Promise<void> {
   } finally {
     unlock();
   }
-}
-
-async function agreed(version: string): Promise<boolean> {
-  if (!process.stdin.isTTY) throw new Error("Without a terminal, --yes is needed. Nothing was touched.");
-  const prompt = readline.createInterface({ input: process.stdin, output: process.stdout });
-  const closed = new Promise<string>((resolve) => prompt.once("close", () => resolve("no")));
-  try {
-    const answer = await Promise.race([prompt.question(`\nBring OctoLLM ${version} back? [yes/no] `), closed]);
-    return answer.trim().toLowerCase() === "yes";
-  } finally {
-    prompt.close();
-  }
-}
-
-/** A first Ctrl-C ends waiting and leaves things so that the command can be run again. */
-function interrupted(): AbortSignal {
-  const controller = new AbortController();
-  process.once("SIGINT", () => controller.abort(new Error("interrupted")));
-  return controller.signal;
 }

@@ -4,6 +4,8 @@ import { programVersion } from "../version";
 import { abortCommand } from "./abort";
 import { adoptCommand } from "./adopt";
 import { backupsCommand } from "./backups";
+import { migrateCommand } from "./migrate";
+import { rehearseCommand } from "./rehearse";
 import { serviceCommand } from "./service";
 import { statusCommand } from "./status";
 
@@ -34,6 +36,8 @@ export async function runChore(argv: readonly string[]): Promise<number> {
     .addCommand(statusCommand())
     .addCommand(backupsCommand())
     .addCommand(abortCommand())
+    .addCommand(migrateCommand())
+    .addCommand(rehearseCommand())
     .addCommand(serviceCommand(), { hidden: true });
   for (const command of [program, ...program.commands.flatMap((one) => [one, ...one.commands])]) command.exitOverride();
   try {

@@ -30,8 +30,8 @@ export async function openStack(name: string | undefined): Promise<OpenedStack> 
 }
 
 /** What the stack's settings agree to. */
-export function acceptancesOf({ acceptBreaking, reviewedPlan, acceptLoss }: Settings): Acceptances {
-  return { acceptBreaking, reviewedPlan, acceptLoss };
+export function acceptancesOf({ acceptBreaking, reviewedPlan, acceptLoss, allowHazards }: Settings): Acceptances {
+  return { acceptBreaking, reviewedPlan, acceptLoss, allowHazards };
 }
 
 /**

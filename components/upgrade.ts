@@ -29,8 +29,8 @@ export class Upgrade extends pulumi.ComponentResource {
     const provider = createProvider(name, settings, this);
     const after = (...dependsOn: pulumi.Resource[]) => ({ parent: this, provider, dependsOn });
 
-    const { version, restoreFrom, acceptBreaking, reviewedPlan, acceptLoss, stopAfter } = settings;
-    const gates = { acceptBreaking, reviewedPlan, acceptLoss, stopAfter, restoreFrom };
+    const { version, restoreFrom, acceptBreaking, reviewedPlan, acceptLoss, allowHazards, stopAfter } = settings;
+    const gates = { acceptBreaking, reviewedPlan, acceptLoss, allowHazards, stopAfter, restoreFrom };
     const preflight = new Preflight("preflight", { version, ...gates, settings: siteOf(settings) }, after());
     const { plan } = preflight;
     const attempt = plan.attempt;

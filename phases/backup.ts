@@ -47,7 +47,7 @@ export async function backUp(attempt: Attempt, { signal, progress }: Activity): 
   const result = await backupInstallation({
     address,
     folder: sitePath(site, site.backup.folder),
-    id: backupId(attempt),
+    id: backupId(plan.from, attempt.number),
     envFile: sitePath(site, site.environmentFile),
     configFolder: sitePath(site, site.configFolder),
     release: plan.from,
@@ -71,7 +71,7 @@ export async function backUp(attempt: Attempt, { signal, progress }: Activity): 
 }
 
 /** Sorts by time and tells what it is of: `20260101T021500Z-0.1.0-attempt2`. */
-function backupId({ plan, number }: Attempt): string {
+export function backupId(release: string, attempt: number): string {
   const time = new Date().toISOString().replace(/[-:]|\.\d+/g, "");
-  return `${time}-${plan.from}-attempt${number}`;
+  return `${time}-${release}-attempt${attempt}`;
 }

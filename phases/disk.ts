@@ -6,6 +6,7 @@ import type { DiskFacts } from "../planner/world";
 import type { DatabaseAddress } from "../postgres/connection";
 import { errorText } from "../postgres/errors";
 import type { DatabaseFacts } from "../postgres/facts";
+import { withMaintenance } from "../postgres/maintenance";
 import { type Site, sitePath } from "./site";
 
 /** The free space that an upgrade is going to need, as far as it can be seen from this host; touches nothing. */
@@ -24,11 +25,24 @@ export async function readDisk(site: Site, address: DatabaseAddress, database: D
 }
 
 /** A server in a container tells a path that this host does not have, or that nobody may look at: then nothing is known. */
-async function dataRoom({ host }: DatabaseAddress, { dataDirectory }: DatabaseFacts): Promise<DiskFacts["data"]> {
+async function dataRoom(
+  { host }: DatabaseAddress,
+  { dataDirectory }: Pick<DatabaseFacts, "dataDirectory">,
+): Promise<DiskFacts["data"]> {
   const isHere = host.startsWith("/") || host === "localhost" || host === "::1" || host.startsWith("127.");
   if (!isHere || dataDirectory === null) return null;
   const found = await statfs(dataDirectory).catch(() => null);
   return found && { path: dataDirectory, free: found.bavail * found.bsize };
+}
+
+/** The same for a server of which nothing is known yet. */
+export async function freeForData(address: DatabaseAddress): Promise<DiskFacts["data"]> {
+  return withMaintenance(address, { name: "disk", readOnly: true }, async (client) => {
+    const { rows } = await client.query<{ setting: string }>(
+      "SELECT setting FROM pg_catalog.pg_settings WHERE name = 'data_directory'",
+    );
+    return dataRoom(address, { dataDirectory: rows[0]?.setting ?? null });
+  });
 }
 
 /** Free bytes of the file system on which a path is, or will be once it is made. */

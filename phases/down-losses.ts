@@ -18,14 +18,18 @@ export async function describeDownLosses(
   const undone = [...plan.revisions.pre, ...plan.revisions.post].filter(({ direction }) => direction === "down");
   const lossy = undone.flatMap(({ revision }) => {
     const migration = catalogue.chain.find((other) => other.revision === revision);
-    return migration?.downLossCount ? [migration] : [];
+    return migration?.downClass === "lossy" ? [migration] : [];
   });
   if (lossy.length === 0) return [];
   const options = { name: "preview", readOnly: true, connectTimeoutMs: budgetMs };
   return withClient(address, options, async (client) => {
     const lines: string[] = [];
     for (const migration of lossy) {
-      const sql = migration.downLossCount ?? "";
+      const sql = migration.downLossCount;
+      if (sql === null) {
+        lines.push(`${migration.revision}: ${migration.downLoss ?? ""}; the migration has no query that counts it`);
+        continue;
+      }
       const counted = await countOrEstimate(client, sql, budgetMs / lossy.length).catch((error: unknown) =>
         errorText(error),
       );

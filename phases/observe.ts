@@ -6,6 +6,7 @@ import type { DatabaseAddress } from "../postgres/connection";
 import { errorText } from "../postgres/errors";
 import type { DatabaseFacts } from "../postgres/facts";
 import { type Ledger, nextAttempt } from "../postgres/ledger";
+import type { Measure } from "../postgres/measures";
 import { loadCatalogue } from "../releases/catalogue";
 import type { Catalogue } from "../releases/release";
 import { processRuntime } from "../runtimes/process";
@@ -13,7 +14,7 @@ import { nextAttemptWithoutLedger } from "./attempt-number";
 import { readDisk } from "./disk";
 import { FaultCollector, type ObservedService } from "./faults";
 import { withKeptReleases } from "./kept-releases";
-import { lookAtDatabase, lookAtTables, readRestoreWorld } from "./restore-facts";
+import { type DatabaseLook, lookAtDatabase, lookAtTables, readRestoreWorld } from "./restore-facts";
 import { catalogueFolder, readAddress, readEnvironment, serviceSpecs, type Site } from "./site";
 
 /** What Preflight saw: the planner's world, and the facts behind it. */
@@ -23,6 +24,8 @@ export interface Observation {
   readonly catalogue: Catalogue;
   readonly database: DatabaseFacts;
   readonly ledger: Ledger;
+  /** How long statements took in earlier attempts. */
+  readonly measures: readonly Measure[];
   readonly services: readonly ObservedService[];
 }
 
@@ -57,7 +60,7 @@ export async function observe(view: View, known?: Known): Promise<Observation> {
   const how = { budgetMs: site.preview.budget * 1000, mayBeDamaged: restoreFrom !== "", catalogue: own };
   const found = address && (await faults.of("database", lookAtDatabase(address, how)));
   if (!own || !environment || !services || !address || !found) throw faults.fault(services ?? []);
-  const { database, ledger, looksLike, damage } = found;
+  const { database, ledger, measures, looksLike, damage } = found;
   const { catalogue, kept } = await withKeptReleases({
     catalogue: own,
     folder: catalogueFolder(site),
@@ -71,7 +74,7 @@ export async function observe(view: View, known?: Known): Promise<Observation> {
     release: findRunningRelease({ services, database, ledger, catalogue }),
     revisions: database.revisions,
     looksLike,
-    server: describeServer(database, ledger),
+    server: describeServer(found),
     disk: await readDisk(site, address, database),
     dumpTool: await findDumpTool(database),
     openAttempt: unfinishedAttempt(ledger),
@@ -93,19 +96,19 @@ export async function observe(view: View, known?: Known): Promise<Observation> {
     halfDone: ledger.unfinishedBatches,
     restore: await readRestoreWorld(site, found, version),
   };
-  return { world, address, catalogue, database, ledger, services };
+  return { world, address, catalogue, database, ledger, measures, services };
 }
 
-/** The last attempt, unless it reached its end: it may be running, have failed, or have been killed. */
-export function unfinishedAttempt({ lastAttempt }: Ledger): OpenAttempt | null {
-  if (!lastAttempt || lastAttempt.status === "succeeded") return null;
-  const { attempt, fromVersion, toVersion, planId, reviewedPlan } = lastAttempt;
+/** The last attempt at the installation, unless it reached its end: it may be running, have failed, or have been killed. */
+export function unfinishedAttempt({ lastInstallation: last }: Ledger): OpenAttempt | null {
+  if (!last || last.status === "succeeded") return null;
+  const { attempt, fromVersion, toVersion, planId, reviewedPlan } = last;
   return { attempt, from: fromVersion, to: toVersion, planId, reviewedPlan };
 }
 
-function lastOutcome({ lastAttempt }: Ledger): World["lastOutcome"] {
-  if (lastAttempt?.status !== "succeeded") return null;
-  const { toVersion: release, revision, environmentDigest: digest } = lastAttempt;
+function lastOutcome({ lastInstallation: last }: Ledger): World["lastOutcome"] {
+  if (last?.status !== "succeeded") return null;
+  const { toVersion: release, revision, environmentDigest: digest } = last;
   return { release, revision, environmentDigest: digest };
 }
 
@@ -119,7 +122,13 @@ async function findDumpTool({ serverVersionNumber }: DatabaseFacts): Promise<Dum
   }
 }
 
-function describeServer({ role, ...database }: DatabaseFacts, ledger: Ledger): ServerFacts {
+/** What the database takes from us. */
+export function describeServer({
+  database: { role, ...database },
+  columns,
+  indexes,
+  ledger,
+}: DatabaseLook): ServerFacts {
   return {
     user: role.user,
     isReplica: database.inRecovery,
@@ -130,6 +139,8 @@ function describeServer({ role, ...database }: DatabaseFacts, ledger: Ledger): S
     createsIn: role.createsIn,
     searchPath: database.searchPath,
     relations: database.relations,
+    columns,
+    indexes,
   };
 }
 
@@ -145,9 +156,9 @@ type Evidence = Pick<Observation, "services" | "database" | "ledger" | "catalogu
  * an upgrade by hand is seen; during an unfinished attempt, and with everything stopped, the ledger tells.
  */
 function findRunningRelease({ services, database, ledger, catalogue }: Evidence): string | null {
-  const { lastAttempt } = ledger;
+  const { lastInstallation: last } = ledger;
   // A restore that did not reach its end has put the database of its release in place.
-  if (lastAttempt && unfinishedAttempt(ledger) && lastAttempt.restoredBackup !== null) return lastAttempt.toVersion;
+  if (last && unfinishedAttempt(ledger) && last.restoredBackup !== null) return last.toVersion;
   const recorded = ledger.lastSucceeded?.toVersion ?? null;
   if (unfinishedAttempt(ledger) && recorded !== null) return recorded;
   const said = new Set(services.map(({ state }) => (state.running ? state.release : null)));

@@ -1,14 +1,16 @@
 import { hostname } from "node:os";
 
+import { standingRevisions } from "../planner/chain";
 import type { Acceptances } from "../planner/gates";
 import { closedGates } from "../planner/gates";
 import { makePlan, type Outcome } from "../planner/make-plan";
 import type { Plan } from "../planner/plan";
 import type { Refusal } from "../planner/refusals";
 import type { Client } from "../postgres/connection";
-import { ensureLedger, type NewAttempt, openAttempt } from "../postgres/ledger";
+import { ensureLedger, type NewAttempt, openAttempt, recordPhase } from "../postgres/ledger";
 import { recordReleaseFiles } from "../postgres/ledger-releases";
-import { type CatalogueFiles, readCatalogueFiles } from "../releases/catalogue-files";
+import { recordUndoneElsewhere } from "../postgres/ledger-revisions";
+import { readCatalogueFiles } from "../releases/catalogue-files";
 import { programVersion } from "../version";
 import { type Attempt, type AttemptProgress, noProgress, PhaseError, type StopAfter, withLedger } from "./attempt";
 import { keepAttemptNumber } from "./attempt-number";
@@ -121,8 +123,13 @@ export async function begin(
       : {}),
   };
   const isDamaged = seen.observation.world.restore.damage !== null;
+  const standing = standingRevisions(catalogue, seen.observation.world.revisions);
   const files = readCatalogueFiles(catalogueFolder(request.site));
-  if (!isDamaged) await withLedger({ address }, (client) => enterAttempt(client, opened, files));
+  if (!isDamaged)
+    await withLedger({ address }, async (client) => {
+      await enterAttempt(client, opened, standing);
+      await recordReleaseFiles(client, files);
+    });
   await keepAttemptNumber(request.site, plan.attempt);
   const logs = await logOffsets(request.site, plan.from);
   const progress: AttemptProgress = { ...noProgress(), logOffsets: logs, ledger: isDamaged ? "none" : "there" };
@@ -130,8 +137,22 @@ export async function begin(
   return { attempt: { number: plan.attempt, plan, opened, site, address, catalogue, stopAfter, progress }, seen };
 }
 
-async function enterAttempt(client: Client, opened: NewAttempt, files: CatalogueFiles): Promise<void> {
+/**
+ * Opens an attempt, and closes what the ledger says of revisions that somebody else has undone.
+ *
+ * @param standing - as `standingRevisions` gives it; null leaves the ledger's rows as they are
+ * @returns the attempt's number
+ */
+export async function enterAttempt(
+  client: Client,
+  opened: NewAttempt,
+  standing: readonly string[] | null,
+): Promise<number> {
   await ensureLedger(client);
-  await recordReleaseFiles(client, files);
-  await openAttempt(client, opened);
+  const attempt = await openAttempt(client, opened);
+  const undone = standing === null ? [] : await recordUndoneElsewhere(client, standing);
+  if (undone.length === 0) return attempt;
+  const detail = `undone elsewhere since: ${undone.join(", ")}`;
+  await recordPhase(client, { attempt, phase: "Preflight", status: "note", detail });
+  return attempt;
 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { withClient } from "../postgres/connection";
-import { type ForeignSession, foreignSessions, terminateSessions } from "../postgres/sessions";
+import { describeSession, type ForeignSession, foreignSessions, terminateSessions } from "../postgres/sessions";
 import { processRuntime } from "../runtimes/process";
 import { type Activity, type Attempt, PhaseError } from "./attempt";
 import { logOffsets, serviceSpecs } from "./site";
@@ -35,7 +35,8 @@ async function waitForClients({ address, site }: Attempt, { signal, progress }: 
   await withClient(address, { name: "quiesce" }, async (client) => {
     for (;;) {
       const sessions = await foreignSessions(client);
-      if (sessions.length === 0) return;
+      const [first] = sessions;
+      if (!first) return;
       signal.throwIfAborted();
       if (site.quiesce.terminate) {
         progress(`ending ${sessions.length} sessions of other clients, as quiesce.terminate says`);
@@ -46,22 +47,16 @@ async function waitForClients({ address, site }: Attempt, { signal, progress }: 
       } else if (Date.now() > deadline) {
         throw clientsStay(sessions, site.quiesce.timeout);
       }
-      progress(`waiting for ${sessions.length} other clients of the database: ${describe(sessions[0])}`);
+      progress(`waiting for ${sessions.length} other clients of the database: ${describeSession(first)}`);
       await sleep(500, undefined, { signal });
     }
   });
 }
 
-function describe(session: ForeignSession | undefined): string {
-  if (!session) return "none";
-  const { pid, user, application, clientAddress, state, since } = session;
-  return `${application === "" ? "unnamed client" : `'${application}'`} of ${user} from ${clientAddress}, server process ${pid}, ${state}, since ${since}`;
-}
-
 function clientsStay(sessions: readonly ForeignSession[], timeout: number): PhaseError {
   return new PhaseError(
     `After ${timeout} s other clients are still connected to the database, and what they write now could be lost:\n` +
-      sessions.map((session) => `  ${describe(session)}\n`).join("") +
+      sessions.map((session) => `  ${describeSession(session)}\n`).join("") +
       "Stop them, or let this program end their sessions: octollm config set --path quiesce.terminate true",
   );
 }

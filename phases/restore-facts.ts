@@ -13,20 +13,28 @@ import { isDamage, readDamagedDatabase } from "../postgres/damage";
 import { rolesOf } from "../postgres/database-settings";
 import { type ListedDatabase, listRelatedDatabases, readDatabaseRights } from "../postgres/databases";
 import { DatabaseFault, errorText } from "../postgres/errors";
-import { type DatabaseFacts, readDatabaseFacts } from "../postgres/facts";
+import { type DatabaseFacts, readDatabaseFacts, type RelationFacts } from "../postgres/facts";
+import { findRelation } from "../postgres/identifiers";
 import { emptyLedger, type Ledger, readLedger } from "../postgres/ledger";
 import { readReleaseFiles } from "../postgres/ledger-releases";
+import { type Measure, readMeasures } from "../postgres/measures";
 import { refusePooler } from "../postgres/pooler";
 import { recognise } from "../postgres/recognise";
+import { type IndexTable, readIndexTables, readTableColumns, type TableColumns } from "../postgres/table-columns";
 import { readTableFacts } from "../postgres/table-facts";
 import type { CatalogueFiles } from "../releases/catalogue-files";
-import type { Catalogue } from "../releases/release";
+import type { Catalogue, Statement } from "../releases/release";
 import { type Site, sitePath } from "./site";
 
 /** What one look at the database and its server tells. */
 export interface DatabaseLook {
   readonly database: DatabaseFacts;
+  /** Of the tables that statements of the catalogue may endanger. */
+  readonly columns: readonly TableColumns[];
+  /** Those that statements of the catalogue name. */
+  readonly indexes: readonly IndexTable[];
   readonly ledger: Ledger;
+  readonly measures: readonly Measure[];
   /** Release whose schema the database has, although nobody stamped it. */
   readonly looksLike: Awaited<ReturnType<typeof recognise>> | null;
   /** Files of releases, as the ledger has kept them. */
@@ -64,10 +72,13 @@ export async function lookAtDatabase(
       const isUnstamped = database.revisions.length === 0 && catalogue !== null;
       return {
         database,
+        columns: await readTableColumns(client, tablesInQuestion(catalogue, database)),
+        indexes: await readIndexTables(client, indexesNamed(catalogue)),
         looksLike: isUnstamped ? await recognise(client, catalogue.releases) : null,
         ledger: await readLedger(client),
         keptFiles: await readReleaseFiles(client),
         tables: await readTableFacts(client, catalogue ? batchedRelations(catalogue) : []),
+        measures: await readMeasures(client),
         damage: null,
         rights: await readDatabaseRights(client, address.database),
         related: await listRelatedDatabases(client, address.database),
@@ -79,7 +90,10 @@ export async function lookAtDatabase(
     const damage = error.kind === "missing-database" ? "there is no such database" : errorText(error);
     return {
       ...(await readDamagedDatabase(address, options)),
+      columns: [],
+      indexes: [],
       ledger: emptyLedger,
+      measures: [],
       looksLike: null,
       keptFiles: new Map(),
       tables: [],
@@ -98,6 +112,23 @@ export async function lookAtTables(
   return withClient(address, options, (client) => readTableFacts(client, batchedRelations(catalogue)));
 }
 
+function statementsOf(catalogue: Catalogue | null): readonly Statement[] {
+  return (catalogue?.chain ?? []).flatMap(({ up, down }) => [...up.statements, ...(down?.statements ?? [])]);
+}
+
+function indexesNamed(catalogue: Catalogue | null): string[] {
+  const locks = statementsOf(catalogue).flatMap((statement) => statement.locks);
+  return locks.filter((lock) => lock.ofTable !== undefined).map(({ relation }) => relation);
+}
+
+/** Tables of which a statement of the catalogue does not tell by itself whether it is a hazard. */
+function tablesInQuestion(catalogue: Catalogue | null, { relations, searchPath }: DatabaseFacts): RelationFacts[] {
+  const risks = statementsOf(catalogue).flatMap(({ work, hazards }) => [...work, ...hazards]);
+  const names = risks.flatMap(({ relation, unless }) => (unless.length > 0 && relation !== null ? [relation] : []));
+  const found = [...new Set(names)].map((name) => findRelation(name, relations, searchPath));
+  return [...new Set(found)].filter((relation) => relation !== undefined);
+}
+
 /** A database that is lost or damaged can come back from a backup: whoever reads that it is lost should read that too. */
 function withHint(fault: DatabaseFault): DatabaseFault {
   const { kind, code, message } = fault;
@@ -111,7 +142,7 @@ export async function readRestoreWorld(site: Site, look: DatabaseLook, version: 
   // A folder that cannot be read is told with the facts of the disk; it must not stand in the way of a way back.
   const listed = await listBackups(sitePath(site, site.backup.folder)).catch(() => []);
   const backups = await Promise.all(listed.map((backup) => describeBackup(backup, { site, look, version })));
-  const { lastAttempt: last, lastWished, lastSucceeded } = ledger;
+  const { lastInstallation: last, lastWished, lastSucceeded } = ledger;
   const isFulfilled = lastWished !== null && (lastSucceeded?.attempt ?? 0) >= lastWished.attempt;
   const isUnfinished = last !== null && last.status !== "succeeded";
   return {
@@ -142,6 +173,7 @@ async function describeBackup(listed: ListedBackup, around: Surroundings): Promi
       created: "",
       release: "",
       revision: null,
+      databaseBytes: 0,
       environmentDigest: "",
       environment: null,
       hasConfig: false,
@@ -155,6 +187,7 @@ async function describeBackup(listed: ListedBackup, around: Surroundings): Promi
     created,
     release,
     revision,
+    databaseBytes: manifest.installation.bytes,
     environmentDigest: manifest.environment,
     hasConfig: has(configArchive),
   };

@@ -6,8 +6,8 @@ import type { Activity } from "./attempt";
 import { type Site, sitePath } from "./site";
 
 /** Ids of the backups that a ledger may still need: of the last attempt, of the last that succeeded, of the last restore. */
-export function referredBackups({ lastAttempt, lastSucceeded, lastWished }: Ledger): string[] {
-  const attempts = [lastAttempt, lastSucceeded, lastWished];
+export function referredBackups({ lastAttempt, lastInstallation, lastSucceeded, lastWished }: Ledger): string[] {
+  const attempts = [lastAttempt, lastInstallation, lastSucceeded, lastWished];
   return attempts.flatMap((attempt) => [attempt?.backupId ?? [], attempt?.restoredBackup ?? []].flat());
 }
 

@@ -23,6 +23,8 @@ export interface BackupFacts {
   readonly created: string;
   readonly release: string;
   readonly revision: string | null;
+  /** What its database took on its server's disk. */
+  readonly databaseBytes: number;
   /** Why it cannot be used; null when nothing speaks against it. */
   readonly fault: string | null;
   /** Enough of the SHA-256 of its `.env` to tell whether that is in place. */

@@ -26,6 +26,12 @@ export function revisionIndex(catalogue: Catalogue, revision: string | null): nu
   return index < 0 ? undefined : index;
 }
 
+/** Every revision of the chain up to where the database is; null when it is nowhere in the chain. */
+export function standingRevisions(catalogue: Catalogue, revisions: readonly string[]): string[] | null {
+  const here = revisions.length > 1 ? undefined : revisionIndex(catalogue, revisions[0] ?? null);
+  return here === undefined ? null : catalogue.chain.slice(0, here + 1).map(({ revision }) => revision);
+}
+
 /** Whether the release's code also works on a schema that has these later revisions. */
 export function toleratesRevisions(release: Release, later: readonly Migration[]): boolean {
   return later.every((migration) => migration.previousCode === "runs") && (later.length === 0 || !release.strictHead);
@@ -44,8 +50,8 @@ export function stepUp(migration: Migration): RevisionStep {
     before: migration.downRevision,
     after: migration.revision,
     why: [],
+    line: migration.up.firstLine,
     sql: migration.up.sql,
-    locks: describeLocks(migration.up),
     undo: migration.down?.sql ?? null,
   };
 }
@@ -65,21 +71,13 @@ export function stepDown(migration: Migration): RevisionStep {
     before: migration.revision,
     after: migration.downRevision,
     why: [],
+    line: migration.down.firstLine,
     sql: migration.down.sql,
-    locks: describeLocks(migration.down),
     undo: migration.up.sql,
   };
 }
 
-function describeStep({ revision, title, release, transaction, checksum }: Migration) {
-  return { revision, title, release, transaction, checksum };
-}
-
-/** What a script takes of the relations that it names, a line each. */
-export function describeLocks({ statements }: Script): string[] {
-  const locks = statements.flatMap((statement) => statement.locks);
-  const lines = locks.map(
-    ({ relation, mode, rewrites }) => `${relation}: ${mode}${rewrites ? ", rewrites the table" : ""}`,
-  );
-  return [...new Set(lines)];
+function describeStep({ revision, title, release, file, transaction, checksum }: Migration) {
+  // What the statements do depends on the world, and on who is stopped: the whole plan is looked at for that.
+  return { revision, title, release, file, transaction, checksum, facts: [], hazards: [] };
 }

@@ -1,4 +1,5 @@
-import type { Plan } from "./plan";
+import { hazards } from "../postgres/hazards/table";
+import type { Plan, RevisionStep } from "./plan";
 import type { Refusal } from "./refusals";
 import type { OpenAttempt } from "./world";
 
@@ -7,22 +8,49 @@ export interface Acceptances {
   readonly acceptBreaking: string;
   readonly reviewedPlan: string;
   readonly acceptLoss: string;
+  /** Hazards that may be done anywhere. */
+  readonly allowHazards: readonly string[];
 }
+
+/** How a thing is accepted by name: the setting or option, and what to type. */
+export interface Acceptance {
+  readonly path: (key: keyof Acceptances) => string;
+  /** @param index - of a list's new entry */
+  readonly command: (key: keyof Acceptances, value: string, index?: number) => string;
+}
+
+const bySetting: Acceptance = {
+  path: (key) => `octollm:${key}`,
+  command: (key, value, index) =>
+    index === undefined
+      ? `octollm config set ${key} ${value}`
+      : `octollm config set --path '${key}[${index}]' ${value}`,
+};
 
 /** The gates that are still closed: warnings in preview, refusals in `up`, before anything is touched. */
 export function closedGates(plan: Plan, accepted: Acceptances, open: OpenAttempt | null): Refusal[] {
-  return [...judgeBreaking(plan, accepted), ...judgeReview(plan, accepted, open), ...judgeLoss(plan, accepted)];
+  return [
+    ...judgeBreaking(plan, accepted, bySetting),
+    ...judgeReview(plan, accepted, open),
+    ...judgeLoss(plan, accepted, bySetting),
+    ...judgeHazards([...plan.revisions.pre, ...plan.revisions.post], accepted, bySetting),
+  ];
 }
 
-function judgeBreaking(plan: Plan, { acceptBreaking }: Acceptances): Refusal[] {
+/** Whether clients are ready for what the way up breaks. */
+export function judgeBreaking(
+  plan: Pick<Plan, "direction" | "path" | "breaks" | "to">,
+  { acceptBreaking }: Acceptances,
+  how: Acceptance,
+): Refusal[] {
   const breaking = plan.direction === "up" ? plan.path.filter((line) => line.endsWith(" breaking")) : [];
   if (breaking.length === 0 || acceptBreaking === plan.to) return [];
   return [
     {
-      path: "octollm:acceptBreaking",
+      path: how.path("acceptBreaking"),
       text:
         `${breaking.map((line) => line.split(" ")[0]).join(" and ")} ${breaking.length > 1 ? "break" : "breaks"} clients (${plan.breaks.join("; ")}). ` +
-        `When they are ready for it: octollm config set acceptBreaking ${plan.to}`,
+        `When they are ready for it: ${how.command("acceptBreaking", plan.to)}`,
     },
   ];
 }
@@ -54,12 +82,37 @@ function changesNothing({ from, to, restore, revisions, environment }: Plan): bo
   );
 }
 
-function judgeLoss({ loss }: Plan, { acceptLoss }: Acceptances): Refusal[] {
+/** Whether what is lost is accepted. */
+export function judgeLoss({ loss }: Pick<Plan, "loss">, { acceptLoss }: Acceptances, how: Acceptance): Refusal[] {
   if (loss.id === null || acceptLoss === loss.id) return [];
   return [
     {
-      path: "octollm:acceptLoss",
-      text: `this loses data: ${loss.kinds.join("; ")}. To accept that: octollm config set acceptLoss ${loss.id}`,
+      path: how.path("acceptLoss"),
+      text: `this loses data: ${loss.kinds.join("; ")}. To accept that: ${how.command("acceptLoss", loss.id)}`,
     },
   ];
+}
+
+/** One refusal for each hazard of each statement that neither its file nor the operator allows. */
+export function judgeHazards(
+  steps: readonly RevisionStep[],
+  { allowHazards }: Acceptances,
+  how: Acceptance,
+): Refusal[] {
+  const found = steps.flatMap((step) => step.hazards);
+  const open = found.filter(({ hazard, waived }) => waived === null && !allowHazards.includes(hazard));
+  const names = [...new Set(open.map(({ hazard }) => hazard))];
+  return open.map(({ hazard, place, relation }) => {
+    const { why, instead } = hazards[hazard];
+    const about = relation === null ? "" : ` (${relation})`;
+    const allowed = how.command("allowHazards", hazard, allowHazards.length + names.indexOf(hazard));
+    return {
+      path: place,
+      text:
+        `${hazard}${about}: ${why}\n` +
+        `  instead: ${instead}\n` +
+        `  to have it done as it is: write '-- allow: ${hazard}: <reason>' before the statement, or\n` +
+        `  ${allowed}`,
+    };
+  });
 }

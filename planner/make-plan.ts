@@ -1,5 +1,3 @@
-import { createHash } from "node:crypto";
-
 import type { Catalogue, Release } from "../releases/release";
 import { compareVersions } from "../releases/version";
 import { noRestore } from "./backups";
@@ -7,7 +5,8 @@ import { findRelease, releasesBetween, revisionIndex } from "./chain";
 import { planChecks } from "./checks";
 import { planEnvironment } from "./environment";
 import { inTheirWays, settleHalfDone, undoesHalfDone } from "./half-done";
-import { obstacles } from "./obstacles";
+import { hash, lossId } from "./hash";
+import { obstacles, restoreObstacles } from "./obstacles";
 import type { BackupPlan, DeployPlan, Direction, LossPlan, Plan } from "./plan";
 import { type Refusal, refusals } from "./refusals";
 import {
@@ -20,6 +19,7 @@ import {
   restoreInstead,
 } from "./restore";
 import { chooseRevisions, type RevisionChoice } from "./revisions";
+import { withStatementFacts } from "./statement-facts";
 import { planStops } from "./stops";
 import { planWayBack } from "./way-back";
 import type { Goal, World } from "./world";
@@ -74,6 +74,11 @@ function assemble({ world, goal, catalogue, from, to, choice }: Situation): Plan
   const steps = [...choice.pre, ...choice.post];
   const environment = planEnvironment(world.environment, goal.environmentFile, { from, to, catalogue });
   const stops = planStops({ steps: choice.pre, goal, from, catalogue });
+  const stopped = stops.services.length > 0;
+  const around = { server: world.server, catalogue };
+  // A post revision runs once the new release serves.
+  const pre = withStatementFacts(choice.pre, { ...around, stopped });
+  const post = withStatementFacts(choice.post, { ...around, stopped: false });
   const writes = steps.length > 0 || environment.lines.length > 0;
   const content: Omit<Plan, "id" | "attempt"> = {
     from: from.version,
@@ -84,7 +89,7 @@ function assemble({ world, goal, catalogue, from, to, choice }: Situation): Plan
     stops,
     backup: planBackup(world, goal, writes),
     restore: noRestore,
-    revisions: { pre: choice.pre, post: choice.post },
+    revisions: { pre, post },
     environment,
     deploy: planDeploy(goal, from.version, to.version),
     checks: planChecks({
@@ -93,7 +98,7 @@ function assemble({ world, goal, catalogue, from, to, choice }: Situation): Plan
       catalogue,
       direction,
       revision: choice.revision,
-      stopped: stops.services.length > 0,
+      stopped,
     }),
     rollback: planWayBack({ direction, from, to, steps, catalogue, missing: world.keptReleases }),
     loss: planLoss(direction, to, choice),
@@ -130,7 +135,9 @@ function restorePlan(world: World, goal: Goal, catalogue: Catalogue, chosen: Cho
     rollback: planRestoreWayBack(world, goal, from, restore),
     loss: planRestoreLoss(chosen, to, hash),
   };
-  return { kind: "plan", plan: { id: hash(content, 12), attempt: world.nextAttempt, ...content }, settled: false };
+  const plan = { id: hash(content, 12), attempt: world.nextAttempt, ...content };
+  const reasons = restoreObstacles(plan, world, chosen.backup.databaseBytes);
+  return reasons.length > 0 ? { kind: "refused", reasons } : { kind: "plan", plan, settled: false };
 }
 
 /** The database decides; where it is already right, the versions do. */
@@ -174,11 +181,7 @@ function planDeploy(goal: Goal, from: string, to: string): DeployPlan {
 
 function planLoss(direction: Direction, to: Release, choice: RevisionChoice): LossPlan {
   if (choice.loses.length === 0) return { id: null, kinds: [] };
-  return { id: hash([direction, to.version, choice.loses], 8), kinds: choice.loses };
-}
-
-function hash(value: unknown, digits: number): string {
-  return createHash("sha256").update(JSON.stringify(value)).digest("hex").slice(0, digits);
+  return { id: lossId(direction, to.version, choice.loses), kinds: choice.loses };
 }
 
 /** Whether the world already is as the goal wants it. */

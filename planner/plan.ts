@@ -1,3 +1,4 @@
+import type { HazardName } from "../postgres/hazards/table";
 import type { RestorePlan } from "./backups";
 
 /**
@@ -71,14 +72,30 @@ export interface RevisionStep {
   readonly transaction: "transactional" | "none" | "batched";
   /** Why this way where the file has several, or why there is none but this; a line each. */
   readonly why: readonly string[];
+  /** The migration file, below the catalogue's folder, and its line on which the SQL begins. */
+  readonly file: string;
+  readonly line: number;
   /** The SQL, a line each. */
   readonly sql: readonly string[];
-  /** `tasks: ACCESS EXCLUSIVE, rewrites the table`, one per relation and statement. */
-  readonly locks: readonly string[];
+  /** `line 12: tasks ACCESS EXCLUSIVE: blocks reads and writes, rewrites the table`, one per statement and relation. */
+  readonly facts: readonly string[];
+  /** What has to be allowed before `up` does it. */
+  readonly hazards: readonly PlannedHazard[];
   /** SHA-256 of the migration file. */
   readonly checksum: string;
   /** The SQL of the other direction, or null when there is none; kept in the ledger for the way back. */
   readonly undo: readonly string[] | null;
+}
+
+/** A hazard of a statement in this very plan: what only blocks others is none while they are stopped. */
+export interface PlannedHazard {
+  readonly hazard: HazardName;
+  /** `2.0.0/migrations/abc_title.sql:12`. */
+  readonly place: string;
+  /** What it is about, where it is about something. */
+  readonly relation: string | null;
+  /** Why the file allows it; null when it does not. */
+  readonly waived: string | null;
 }
 
 export interface EnvironmentPlan {

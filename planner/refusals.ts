@@ -34,7 +34,11 @@ function judgeVersion(goal: Goal, catalogue: Catalogue): Refusal[] {
   ];
 }
 
-function judgeRevision(world: World, catalogue: Catalogue): Refusal[] {
+/** Whether the database is at one revision of the chain. */
+export function judgeRevision(
+  world: Pick<World, "database" | "revisions" | "looksLike">,
+  catalogue: Catalogue,
+): Refusal[] {
   const { revisions } = world;
   const path = "alembic_version";
   if (revisions.length > 1)
@@ -67,7 +71,7 @@ function judgeRevision(world: World, catalogue: Catalogue): Refusal[] {
   ];
 }
 
-function describeLikeness({ looksLike }: World, catalogue: Catalogue): string {
+function describeLikeness({ looksLike }: Pick<World, "looksLike">, catalogue: Catalogue): string {
   const revision = looksLike === null ? undefined : catalogue.chain[headIndex(catalogue, looksLike)]?.revision;
   if (revision === undefined)
     return "Its schema is that of no release in the catalogue. Does DATABASE_URL lead to the right database?";
@@ -150,14 +154,19 @@ function judgeStops(world: World, goal: Goal, catalogue: Catalogue): Refusal[] {
   ];
 }
 
-function judgeChecksums(world: World, catalogue: Catalogue): Refusal[] {
+/** What stands in the ledger beyond the database's revision was undone by somebody else: its file does not matter. */
+export function judgeChecksums(
+  world: Pick<World, "applied" | "revisions" | "halfDone">,
+  catalogue: Catalogue,
+): Refusal[] {
+  const here = revisionIndex(catalogue, world.revisions[0] ?? null);
   const { halfDone } = world;
   const begun = halfDone ? [halfDone] : [];
   return [...world.applied, ...begun].flatMap(({ revision, checksum }) => {
-    const known = catalogue.chain.find((migration) => migration.revision === revision);
-    if (known?.checksum === checksum) return [];
-    if (!known && revision !== halfDone?.revision) return [];
-    if (!known)
+    const place = catalogue.chain.findIndex((migration) => migration.revision === revision);
+    const known = catalogue.chain[place];
+    const isBegun = revision === halfDone?.revision;
+    if (!known && isBegun)
       return [
         {
           path: "database",
@@ -166,6 +175,8 @@ function judgeChecksums(world: World, catalogue: Catalogue): Refusal[] {
             "the version of the program that began them",
         },
       ];
+    if (!known || known.checksum === checksum) return [];
+    if (!isBegun && here !== undefined && place > here) return [];
     return [
       {
         path: known.file,

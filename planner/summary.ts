@@ -1,3 +1,4 @@
+import { hazards } from "../postgres/hazards/table";
 import type { Plan, RevisionStep } from "./plan";
 
 /** Engines show these lines indented by four columns; together they stay within 80. */
@@ -5,7 +6,7 @@ const textWidth = 64;
 
 /** The plan in some ten lines, for a preview without details. */
 export function summarise(plan: Plan): string[] {
-  const { rollback, stops, revisions, loss } = plan;
+  const { rollback, stops, revisions } = plan;
   const steps = [...revisions.pre, ...revisions.post];
   const rows: [string, string][] = [
     ["path", plan.from === plan.to ? plan.to : `${plan.from} -> ${plan.to} (${plan.path.join(", ")})`],
@@ -18,7 +19,7 @@ export function summarise(plan: Plan): string[] {
     ["env", describeEnvironment(plan)],
     ["deploys", plan.deploy.services.join(", ")],
     ["checks", `${plan.checks.lines.length}${plan.checks.countsMustMatch ? ", row counts must be equal" : ""}`],
-    ["loses", loss.kinds.length > 0 ? `${loss.kinds.join("; ")} (loss id ${loss.id})` : "nothing"],
+    ["loses", describeLoss(plan)],
     [
       "way back",
       `${rollback.class}, ${rollback.loses.length > 0 ? `loses ${rollback.loses.join("; ")}` : "loses nothing"}`,
@@ -41,6 +42,17 @@ function wrap(text: string): string[] {
     else lines.push(word);
   }
   return lines;
+}
+
+/** What needs `acceptLoss`, and what statements drop on the way up. */
+function describeLoss({ loss, revisions }: Plan): string {
+  const dropped = [...revisions.pre, ...revisions.post].flatMap((step) =>
+    step.hazards
+      .filter(({ hazard }) => hazards[hazard].effect === "loses")
+      .map(({ hazard, relation }) => `${hazard}${relation === null ? "" : ` of ${relation}`} (${step.revision})`),
+  );
+  const accepted = loss.kinds.length > 0 ? [`${loss.kinds.join("; ")} (loss id ${loss.id})`] : [];
+  return [...accepted, ...dropped].join("; ") || "nothing";
 }
 
 function describeEnvironment({ environment, restore }: Plan): string {

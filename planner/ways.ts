@@ -1,5 +1,4 @@
 import type { BatchedScript, Catalogue, Migration } from "../releases/release";
-import { describeLocks } from "./chain";
 import type { RevisionStep } from "./plan";
 import type { TableFacts } from "./tables";
 
@@ -72,5 +71,5 @@ export function batchedRelations({ chain }: Catalogue): string[] {
 export function inThisWay(step: RevisionStep, migration: Migration, way: Way): RevisionStep {
   const batched = step.direction === "up" ? migration.upBatched : migration.downBatched;
   if (way.name === "whole" || !batched) return { ...step, why: way.why };
-  return { ...step, transaction: "batched", why: way.why, sql: batched.sql, locks: describeLocks(batched) };
+  return { ...step, transaction: "batched", why: way.why, line: batched.firstLine, sql: batched.sql };
 }

@@ -1,6 +1,7 @@
 import type { DotenvFile } from "../environment/dotenv-file";
 import type { UnfinishedBatches } from "../postgres/batch-state";
 import type { RelationFacts } from "../postgres/facts";
+import type { IndexTable, TableColumns } from "../postgres/table-columns";
 import type { RestoreWorld } from "./backups";
 import type { TableFacts } from "./tables";
 
@@ -61,6 +62,10 @@ export interface ServerFacts {
   readonly createsIn: readonly string[];
   readonly searchPath: readonly string[];
   readonly relations: readonly Relation[];
+  /** Columns and indexes of the tables on which it depends whether a pending statement is a hazard. */
+  readonly columns: readonly TableColumns[];
+  /** The indexes that statements name. */
+  readonly indexes: readonly IndexTable[];
 }
 
 /** A relation as the planner knows it; `bytes` are those with its indexes. */

@@ -23,7 +23,13 @@ const weaker: Partial<Record<AlterTableType, LockMode>> = {
   AT_DisableTrigUser: "SHARE ROW EXCLUSIVE",
 };
 
-const rewriting = new Set<AlterTableType>(["AT_SetLogged", "AT_SetUnLogged", "AT_SetAccessMethod", "AT_SetTableSpace"]);
+const rewriting = new Set<AlterTableType>([
+  "AT_SetLogged",
+  "AT_SetUnLogged",
+  "AT_SetAccessMethod",
+  "AT_SetTableSpace",
+  "AT_SetExpression",
+]);
 
 /** Storage parameters that can be changed beside readers and writers. */
 const onlineOptions =
@@ -84,10 +90,20 @@ function rewrites({ subtype, def }: AlterTableCmd): boolean {
 
 const serials = new Set(["serial", "bigserial", "smallserial", "serial2", "serial4", "serial8"]);
 
-function addedColumnRewrites({ typeName, constraints }: ColumnDef): boolean {
-  const type = (typeName?.names ?? []).flatMap((node) => ("String" in node ? [node.String.sval ?? ""] : []));
-  if (serials.has(type.at(-1) ?? "")) return true;
-  return (constraints ?? []).some((node) => {
+/** The last part of the type's name; empty when there is none. */
+export function columnTypeName({ typeName }: ColumnDef): string {
+  const last = typeName?.names?.at(-1);
+  return last && "String" in last ? (last.String.sval ?? "") : "";
+}
+
+export function isSerial(column: ColumnDef): boolean {
+  return serials.has(columnTypeName(column));
+}
+
+/** Whether ADD COLUMN has to write every row: each gets another value. */
+export function addedColumnRewrites(column: ColumnDef): boolean {
+  if (isSerial(column)) return true;
+  return (column.constraints ?? []).some((node) => {
     if (!("Constraint" in node)) return false;
     const { contype, raw_expr: expression } = node.Constraint;
     if (contype === "CONSTR_GENERATED") return (node.Constraint as { generated_kind?: string }).generated_kind !== "v";

@@ -17,9 +17,9 @@ const markSchema = z.object({
   program: z.literal("octollm-upgrade"),
   /**
    * `verify`: proves a backup and goes again; `restore`: being filled; `checked`: filled, and as its backup says;
-   * `before`: what a restore has replaced.
+   * `before`: what a restore has replaced; `rehearse`: an upgrade is tried in it, and it goes again.
    */
-  kind: z.enum(["verify", "restore", "checked", "before"]),
+  kind: z.enum(["verify", "restore", "checked", "before", "rehearse"]),
   /** The installation's database that it belongs to, and the backup. */
   database: z.string(),
   backup: z.string(),

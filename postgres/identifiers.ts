@@ -18,3 +18,25 @@ export function textLiteral(text: string): string {
   const quoted = `'${text.replaceAll("'", "''").replaceAll("\\", "\\\\")}'`;
   return text.includes("\\") ? `E${quoted}` : quoted;
 }
+
+/**
+ * Finds what a name in a statement stands for, as PostgreSQL does: a qualified name in its schema, another one in the first
+ * schema of the path that has it.
+ *
+ * @param name - as the statement has it, quoted where it must be
+ */
+export function findRelation<T extends { readonly schema: string; readonly name: string }>(
+  name: string,
+  relations: readonly T[],
+  searchPath: readonly string[],
+): T | undefined {
+  const qualified = relations.find(
+    (relation) => `${quoteIdentifier(relation.schema)}.${quoteIdentifier(relation.name)}` === name,
+  );
+  if (qualified) return qualified;
+  for (const schema of searchPath) {
+    const found = relations.find((relation) => relation.schema === schema && quoteIdentifier(relation.name) === name);
+    if (found) return found;
+  }
+  return undefined;
+}

@@ -4,6 +4,9 @@ import type { UnfinishedBatches } from "./batch-state";
 /** `superseded`: a run died with it open, and a later attempt took over. */
 export type AttemptStatus = "open" | "succeeded" | "failed" | "superseded";
 
+/** `schema`: only revisions were applied or undone, no release deployed; its `fromVersion` and `toVersion` are revisions. */
+export type AttemptScope = "installation" | "schema";
+
 /** One row of `attempts`; docs/ledger.md describes each column. */
 export interface Attempt {
   readonly attempt: number;
@@ -35,6 +38,7 @@ export interface Attempt {
   readonly restoreWish: string | null;
   /** The backup that this attempt has put in the database's place. */
   readonly restoredBackup: string | null;
+  readonly scope: AttemptScope;
 }
 
 type Opening = "stack" | "host" | "pid" | "programVersion" | "planId" | "reviewedPlan";
@@ -45,6 +49,8 @@ export interface NewAttempt extends Pick<Attempt, Opening | "fromVersion" | "toV
   readonly expected?: number;
   /** A restore whose database an earlier attempt has put in place already. */
   readonly restored?: { readonly backup: string; readonly wish: string | null };
+  /** `installation` unless given. */
+  readonly scope?: AttemptScope;
 }
 
 /** A revision that stands, as far as the ledger knows; `alembic_version` is the authority. */
@@ -74,8 +80,11 @@ export interface LedgerPhase {
 export interface Ledger {
   /** 0 when the database has no ledger. */
   readonly schemaVersion: number;
+  /** The last one of whatever scope. */
   readonly lastAttempt: Attempt | null;
   readonly openAttempt: Attempt | null;
+  /** Of those that deal with the whole installation: the last one, and the last one that succeeded. */
+  readonly lastInstallation: Attempt | null;
   readonly lastSucceeded: Attempt | null;
   /** The last one that put a backup in the database's place because `restoreFrom` asked for it. */
   readonly lastWished: Attempt | null;
@@ -85,9 +94,13 @@ export interface Ledger {
   readonly unfinishedBatches: UnfinishedBatches | null;
 }
 
+/** SQL: the scope of a row of `attempts`, also in a ledger of a program that knew only one. */
+export const scopeColumn = "coalesce(to_jsonb(attempts) ->> 'scope', 'installation')";
+
 /** The select list that reads a row of `attempts` as an `Attempt`; a ledger of an older program lacks the last columns. */
 export const attemptColumns = `attempt, stack, host, pid, program_version AS "programVersion", plan_id AS "planId",
   reviewed_plan AS "reviewedPlan", from_version AS "fromVersion", to_version AS "toVersion", direction, status, phase,
   started_at AS "startedAt", finished_at AS "finishedAt", error, backup_id AS "backupId", counts,
   to_jsonb(attempts) ->> 'revision' AS revision, to_jsonb(attempts) ->> 'environment_digest' AS "environmentDigest",
-  to_jsonb(attempts) ->> 'restore_wish' AS "restoreWish", to_jsonb(attempts) ->> 'restored_backup' AS "restoredBackup"`;
+  to_jsonb(attempts) ->> 'restore_wish' AS "restoreWish", to_jsonb(attempts) ->> 'restored_backup' AS "restoredBackup",
+  ${scopeColumn} AS scope`;

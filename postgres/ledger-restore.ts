@@ -4,10 +4,12 @@ import type { NewAttempt } from "./ledger-records";
 import { ledgerMigrations, ledgerSchema } from "./ledger-schema";
 import { inTransaction } from "./transaction";
 
-/** The attempts and events of a ledger, as rows: they tell what was done, and outlive the data of a restore. */
+/** What of a ledger, as rows, tells what was done and how long it took: that outlives the data of a restore. */
 export interface LedgerHistory {
   readonly attempts: readonly object[];
   readonly events: readonly object[];
+  /** Empty in a ledger of an older program. */
+  readonly measures: readonly object[];
 }
 
 /** Reads a ledger's history, in one snapshot. */
@@ -19,7 +21,14 @@ export async function readHistory(client: Client): Promise<LedgerHistory> {
           `SELECT to_jsonb(t) AS row FROM ${ledgerSchema}.${table} t ORDER BY ${order}`,
         )
       ).rows.map(({ row }) => row);
-    return { attempts: await read("attempts", "attempt"), events: await read("events", "id") };
+    const { rows } = await client.query<{ there: boolean }>(
+      `SELECT to_regclass('${ledgerSchema}.measures') IS NOT NULL AS there`,
+    );
+    return {
+      attempts: await read("attempts", "attempt"),
+      events: await read("events", "id"),
+      measures: rows[0]?.there ? await read("measures", "id") : [],
+    };
   });
 }
 
@@ -79,7 +88,7 @@ function migrationStatement(migration: string, index: number): string {
   return `DO ${textLiteral(`BEGIN IF ${needed} THEN EXECUTE ${textLiteral(migration)}; END IF; END`)}`;
 }
 
-function replaceStatements({ attempts, events }: LedgerHistory): string[] {
+function replaceStatements({ attempts, events, measures }: LedgerHistory): string[] {
   // One at a time and in order: at most one attempt is open at any moment.
   const rows = attempts.map((row) => {
     const columns = Object.keys(row).map((column) => `${column} = EXCLUDED.${column}`);
@@ -88,13 +97,17 @@ function replaceStatements({ attempts, events }: LedgerHistory): string[] {
       `${textLiteral(JSON.stringify(row))}) ON CONFLICT (attempt) DO UPDATE SET ${columns.join(", ")}`
     );
   });
+  return [...rows, ...replaceRows("events", events), ...replaceRows("measures", measures)];
+}
+
+/** All rows of a table whose key is `id`. */
+function replaceRows(table: string, rows: readonly object[]): string[] {
   return [
-    ...rows,
-    `DELETE FROM ${ledgerSchema}.events`,
-    `INSERT INTO ${ledgerSchema}.events OVERRIDING SYSTEM VALUE
-     SELECT * FROM jsonb_populate_recordset(NULL::${ledgerSchema}.events, ${textLiteral(JSON.stringify(events))})`,
-    `SELECT pg_catalog.setval(pg_get_serial_sequence('${ledgerSchema}.events', 'id'), coalesce(max(id), 0) + 1, false)
-     FROM ${ledgerSchema}.events`,
+    `DELETE FROM ${ledgerSchema}.${table}`,
+    `INSERT INTO ${ledgerSchema}.${table} OVERRIDING SYSTEM VALUE
+     SELECT * FROM jsonb_populate_recordset(NULL::${ledgerSchema}.${table}, ${textLiteral(JSON.stringify(rows))})`,
+    `SELECT pg_catalog.setval(pg_get_serial_sequence('${ledgerSchema}.${table}', 'id'), coalesce(max(id), 0) + 1, false)
+     FROM ${ledgerSchema}.${table}`,
   ];
 }
 

@@ -87,6 +87,47 @@ ALTER TABLE ${ledgerSchema}.attempts
 INSERT INTO ${ledgerSchema}.ledger (version) VALUES (3);
 `;
 
+/** How long statements took on how much, for the estimates of later previews. */
+const fourth = `
+CREATE TABLE ${ledgerSchema}.measures (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  attempt integer NOT NULL REFERENCES ${ledgerSchema}.attempts,
+  revision text NOT NULL,
+  direction text NOT NULL CHECK (direction IN ('up', 'down')),
+  statement integer NOT NULL CHECK (statement > 0),
+  work text NOT NULL CHECK (work IN ('rewrites', 'builds', 'scans', 'changes')),
+  relation text NOT NULL,
+  rows bigint,
+  bytes bigint NOT NULL,
+  milliseconds bigint NOT NULL,
+  at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+INSERT INTO ${ledgerSchema}.ledger (version) VALUES (4);
+`;
+
+/** Attempts that move the schema alone, as `octollm migrate` does: they change no release. */
+const fifth = `
+ALTER TABLE ${ledgerSchema}.attempts
+  ADD COLUMN scope text NOT NULL DEFAULT 'installation' CHECK (scope IN ('installation', 'schema'));
+INSERT INTO ${ledgerSchema}.ledger (version) VALUES (5);
+`;
+
+/** How long revisions took in rehearsals. */
+const sixth = `
+CREATE TABLE ${ledgerSchema}.rehearsals (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  revision text NOT NULL,
+  direction text NOT NULL CHECK (direction IN ('up', 'down')),
+  checksum text NOT NULL,
+  milliseconds bigint NOT NULL,
+  rows bigint NOT NULL,
+  backup_id text NOT NULL,
+  backup_at timestamptz NOT NULL,
+  at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+INSERT INTO ${ledgerSchema}.ledger (version) VALUES (6);
+`;
+
 /** Where a revision that works in batches has come to: at most one is under way. And the files of the releases. */
 const batches = `
 CREATE TABLE ${ledgerSchema}.batches (
@@ -112,11 +153,11 @@ CREATE TABLE ${ledgerSchema}.release_files (
   content text NOT NULL,
   recorded_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
-INSERT INTO ${ledgerSchema}.ledger (version) VALUES (4);
+INSERT INTO ${ledgerSchema}.ledger (version) VALUES (7);
 `;
 
 /** SQL that takes the ledger from version n to n + 1, at index n. Never edit one that was released: append. */
-export const ledgerMigrations: readonly string[] = [first, second, third, batches];
+export const ledgerMigrations: readonly string[] = [first, second, third, fourth, fifth, sixth, batches];
 
 /** The version that this program reads and writes. */
 export const ledgerVersion = ledgerMigrations.length;

@@ -7,6 +7,7 @@ import {
   type Ledger,
   type LedgerPhase,
   type NewAttempt,
+  scopeColumn,
 } from "./ledger-records";
 import { ledgerMigrations, ledgerSchema, ledgerVersion } from "./ledger-schema";
 import { inTransaction } from "./transaction";
@@ -71,6 +72,7 @@ export async function readLedger(client: Client): Promise<Ledger> {
         `SELECT ${attemptColumns} FROM ${ledgerSchema}.attempts WHERE ${condition} ORDER BY attempt DESC LIMIT 1`,
       )
     ).rows[0] ?? null;
+  const ofInstallation = `${scopeColumn} = 'installation'`;
   const { rows: appliedRevisions } = await client.query<AppliedRevision>(
     `SELECT revision, down_revision AS "downRevision", release, checksum, attempt, applied_at AS "appliedAt",
             duration_ms::float8 AS "durationMs", down_sql AS "downSql"
@@ -80,7 +82,8 @@ export async function readLedger(client: Client): Promise<Ledger> {
     schemaVersion,
     lastAttempt: await pick("true"),
     openAttempt: await pick("status = 'open'"),
-    lastSucceeded: await pick("status = 'succeeded'"),
+    lastInstallation: await pick(ofInstallation),
+    lastSucceeded: await pick(`status = 'succeeded' AND ${ofInstallation}`),
     lastWished: await pick(
       "to_jsonb(attempts) ->> 'restore_wish' IS NOT NULL AND to_jsonb(attempts) ->> 'restored_backup' IS NOT NULL",
     ),
@@ -94,6 +97,7 @@ export const emptyLedger: Ledger = {
   schemaVersion: 0,
   lastAttempt: null,
   openAttempt: null,
+  lastInstallation: null,
   lastSucceeded: null,
   lastWished: null,
   appliedRevisions: [],
@@ -128,8 +132,8 @@ export async function openAttempt(client: Client, attempt: NewAttempt): Promise<
     );
     await client.query(
       `INSERT INTO ${ledgerSchema}.attempts (attempt, stack, host, pid, program_version, plan_id, reviewed_plan,
-         from_version, to_version, direction, restored_backup, restore_wish)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+         from_version, to_version, direction, restored_backup, restore_wish, scope)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
       [
         number,
         attempt.stack,
@@ -143,6 +147,7 @@ export async function openAttempt(client: Client, attempt: NewAttempt): Promise<
         attempt.direction,
         attempt.restored?.backup ?? null,
         attempt.restored?.wish ?? null,
+        attempt.scope ?? "installation",
       ],
     );
     return number;
@@ -193,7 +198,7 @@ export async function recordBackup(client: Client, record: { attempt: number; ba
 /** Closes an attempt that reached its end, with what it leaves behind. */
 export async function closeSucceeded(
   client: Client,
-  record: { attempt: number; revision: string | null; environmentDigest: string },
+  record: { attempt: number; revision: string | null; environmentDigest: string | null },
 ): Promise<void> {
   await updateAttempt(
     client,

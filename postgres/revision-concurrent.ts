@@ -185,7 +185,7 @@ async function confirmIndex(
   if (!made?.valid)
     throw refusal(
       run,
-      `Index ${build.name} was built, but PostgreSQL does not call it valid. Run again: npx octollm up`,
+      `Index ${build.name} was built, but PostgreSQL does not call it valid. Run again: ${run.commands.again}`,
     );
   refuseOther(run, made, intended);
 }

@@ -75,16 +75,20 @@ interface ServerError {
 }
 
 /**
- * PostgreSQL's words with line and caret. DETAIL is left out: it quotes rows of the installation.
+ * The place in the migration file, and PostgreSQL's words with the line and a caret. DETAIL is left out: it quotes rows of the installation.
  */
-export function describeStatementError({ running, cause }: StatementError): string {
+export function describeStatementError(
+  { running, cause }: StatementError,
+  { file }: Pick<RevisionStep, "file">,
+): string {
   const { statement, number, of } = running;
   const { severity = "ERROR", position, hint, constraint } = cause as ServerError;
   const code = errorCode(cause);
   // Without a position the statement itself is the place.
-  const { snippet } = locate(statement.sql, position === undefined ? 0 : Number(position) - 1, statement.line);
+  const { line, snippet } = locate(statement.sql, position === undefined ? 0 : Number(position) - 1, statement.line);
   return [
-    `  statement ${number} of ${of}: ${severity}: ${errorText(cause)}${code ? ` (SQLSTATE ${code})` : ""}`,
+    `  ${file}:${line}, statement ${number} of ${of}:`,
+    `  ${severity}: ${errorText(cause)}${code ? ` (SQLSTATE ${code})` : ""}`,
     ...(constraint ? [`  constraint: ${constraint}`] : []),
     ...snippet.split("\n").map((line) => `  ${line}`),
     ...(hint ? [`  hint: ${hint}`] : []),

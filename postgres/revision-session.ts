@@ -5,6 +5,7 @@ import { readUnfinishedBatches } from "./batch-state";
 import { type Client, type DatabaseAddress, withClient } from "./connection";
 import { errorCode } from "./errors";
 import { recordRevision } from "./ledger-revisions";
+import { readWorkloads, recordMeasures, type Workload } from "./measures";
 import { backoff, pause } from "./pause";
 import { RevisionError, type RunningStatement, StatementError } from "./revision-error";
 import type { ParsedStatement } from "./statements";
@@ -20,6 +21,14 @@ export interface BatchLimits extends PressureLimits {
   readonly reportMs: number;
 }
 
+/** The commands that texts of failures name. */
+export interface NextCommands {
+  /** Tells how things stand. */
+  readonly look: string;
+  /** Goes on. */
+  readonly again: string;
+}
+
 /** What every step of a run is done with; `applyRevisions` documents each. */
 export interface RunSettings {
   readonly address: DatabaseAddress;
@@ -29,6 +38,7 @@ export interface RunSettings {
   readonly concurrentlyTimeoutMs: number;
   readonly batch: BatchLimits;
   readonly progress: (line: string) => void;
+  readonly commands: NextCommands;
   readonly signal: AbortSignal;
 }
 
@@ -42,6 +52,9 @@ export interface StepRun extends RunSettings {
 export interface RevisionSession {
   readonly client: Client;
   readonly pid: number;
+  /** What each statement is about to work on, and how long those took that have run, in milliseconds. */
+  readonly workloads: readonly (Workload | null)[];
+  readonly times: Map<number, number>;
 }
 
 /** Opens a session whose statements end on the server soon after this program is gone. */
@@ -51,7 +64,8 @@ export async function withRevisionSession<T>(run: StepRun, use: (session: Revisi
       `SELECT pg_backend_pid() AS pid, (SELECT set_config(name, '5s', false) FROM pg_catalog.pg_settings
          WHERE name = 'client_connection_check_interval')`,
     );
-    return use({ client, pid: rows[0]?.pid ?? 0 });
+    const workloads = await readWorkloads(client, run.statements);
+    return use({ client, pid: rows[0]?.pid ?? 0, workloads, times: new Map() });
   });
 }
 
@@ -99,8 +113,10 @@ export async function observed<T>(
  */
 export async function runStatement(session: RevisionSession, run: StepRun, running: RunningStatement): Promise<void> {
   await observed(session, run, `statement ${running.number} of ${running.of}`, async () => {
+    const started = performance.now();
     try {
       await session.client.query(running.statement.sql);
+      session.times.set(running.number, performance.now() - started);
     } catch (error) {
       throw new StatementError(running, error);
     }
@@ -168,9 +184,15 @@ export function judgeRevisions(step: RevisionStep, found: readonly string[]): "t
 }
 
 /** Stamps `alembic_version` and writes the ledger; within the step's transaction, or in one of its own. */
-export async function concludeStep({ client }: RevisionSession, run: StepRun, started: number): Promise<void> {
+export async function concludeStep(session: RevisionSession, run: StepRun, started: number): Promise<void> {
+  const { client, workloads, times } = session;
   await stamp(client, run.step);
   await recordRevision(client, { step: run.step, attempt: run.attempt, milliseconds: Date.now() - started });
+  const taken = workloads.flatMap((workload, index) => {
+    const milliseconds = times.get(index + 1);
+    return workload && milliseconds !== undefined ? [{ ...workload, statement: index + 1, milliseconds }] : [];
+  });
+  await recordMeasures(client, run, taken);
 }
 
 /** Time limits of the transaction that the session is in. */

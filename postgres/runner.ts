@@ -13,7 +13,7 @@ import {
   type RevisionResult,
   StatementError,
 } from "./revision-error";
-import { type BatchLimits, LockWaitError, type StepRun } from "./revision-session";
+import { type BatchLimits, LockWaitError, type NextCommands, type StepRun } from "./revision-session";
 import { runTransactional } from "./revision-transactional";
 import { loadParser, parseStatements } from "./statements";
 
@@ -34,6 +34,8 @@ export interface ApplyOptions {
   /** How batches are cut, and when they wait for others. */
   readonly batch?: Partial<BatchLimits>;
   readonly progress: (line: string) => void;
+  /** What to type after a failure; the words of a stack unless given. */
+  readonly commands?: NextCommands;
   /** Cancels the running statement on the server; what is committed stays. */
   readonly signal: AbortSignal;
 }
@@ -61,12 +63,18 @@ const batchDefaults: BatchLimits = {
  */
 export async function applyRevisions(options: ApplyOptions): Promise<RevisionResult[]> {
   await loadParser();
-  const settings = { lockTimeoutMs: 4_000, retries: 10, concurrentlyTimeoutMs: 2 * 3_600_000, ...options };
+  const settings = {
+    lockTimeoutMs: 4_000,
+    retries: 10,
+    concurrentlyTimeoutMs: 2 * 3_600_000,
+    commands: { look: "npx octollm status", again: "npx octollm up" },
+    ...options,
+  };
   const runs = options.steps.map((step) => ({
     ...settings,
     batch: { ...batchDefaults, ...options.batch },
     step,
-    statements: parseStatements(step.sql.join("\n"), { file: `revision ${step.revision} ${step.direction}` }),
+    statements: parseStatements(step.sql.join("\n"), { file: step.file, firstLine: step.line }),
   }));
   const results: RevisionResult[] = [];
   for (const run of runs) {
@@ -154,10 +162,11 @@ async function explain(run: StepRun, error: unknown): Promise<RevisionError> {
   if (error instanceof RevisionError) return error;
   const state = await describeState(run);
   const cancelled = run.signal.aborted;
+  const { look, again } = run.commands;
   const lines = [
     ...whatHappened(run, { error, cancelled }),
     state,
-    cancelled ? "To go on: npx octollm up" : "Next: npx octollm status, then npx octollm up once the cause is mended.",
+    cancelled ? `To go on: ${again}` : `Next: ${look}, then ${again} once the cause is mended.`,
   ];
   const message = redact(lines.join("\n"), run.address.password);
   return new RevisionError({ revision: run.step.revision, message, code: errorCode(rootOf(error)), cancelled });
@@ -176,6 +185,6 @@ function whatHappened(run: StepRun, { error, cancelled }: { error: unknown; canc
       ...(blockers.length > 0 ? ["In its way:", ...blockers] : ["Whoever was in its way has gone since."]),
     ];
   }
-  if (error instanceof StatementError) return [`Revision ${step}, failed:`, describeStatementError(error)];
+  if (error instanceof StatementError) return [`Revision ${step}, failed:`, describeStatementError(error, run.step)];
   return [`Revision ${step}, failed: ${errorText(error)}`];
 }

@@ -31,6 +31,12 @@ export async function foreignSessions(client: Client): Promise<ForeignSession[]>
   return rows;
 }
 
+/** A session for people: who it is, where from, since when. */
+export function describeSession({ pid, user, application, clientAddress, state, since }: ForeignSession): string {
+  const name = application === "" ? "unnamed client" : `'${application}'`;
+  return `${name} of ${user} from ${clientAddress}, server process ${pid}, ${state}, since ${since}`;
+}
+
 /**
  * Ends sessions and waits until they are gone.
  *

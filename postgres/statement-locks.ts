@@ -18,6 +18,12 @@ export const lockModes = [
 ] as const;
 export type LockMode = (typeof lockModes)[number];
 
+/** Whom a lock keeps waiting, after the table of conflicts in "Explicit Locking": readers and writers of rows. */
+export function blockedBy(mode: string): { readonly reads: boolean; readonly writes: boolean } {
+  const rank = lockModes.indexOf(mode as LockMode);
+  return { reads: mode === "ACCESS EXCLUSIVE", writes: rank >= lockModes.indexOf("SHARE") };
+}
+
 export function lockOf(relation: RangeVar | undefined, mode: LockMode, rewrites = false): StatementLock[] {
   if (!relation?.relname) return [];
   const parts = [relation.schemaname, relation.relname].filter((part) => part !== undefined && part !== "");
@@ -38,8 +44,8 @@ export function strongest(locks: readonly StatementLock[]): StatementLock[] {
 
 /**
  * The table locks that a statement takes of the relations it names, after "Explicit Locking" and the pages of the
- * commands in PostgreSQL's documentation. What a function, a DO block, CASCADE or a trigger touches is not seen, nor the
- * table of an index that DROP INDEX or REINDEX INDEX names.
+ * commands in PostgreSQL's documentation. What a function, a DO block, CASCADE or a trigger touches is not seen; of the
+ * table of an index, the mode only.
  */
 export function statementLocks(node: Node): StatementLock[] {
   const [kind, value] = Object.entries(node)[0] ?? [];
@@ -71,8 +77,9 @@ const rules: Rules = {
   ClusterStmt: ({ relation }) => lockOf(relation, "ACCESS EXCLUSIVE", true),
   ReindexStmt: ({ kind, relation, params }) => {
     const online = hasOption(params, "concurrently");
-    if (online) return lockOf(relation, "SHARE UPDATE EXCLUSIVE");
-    return lockOf(relation, kind === "REINDEX_OBJECT_INDEX" ? "ACCESS EXCLUSIVE" : "SHARE");
+    const mode = online ? "SHARE UPDATE EXCLUSIVE" : "SHARE";
+    if (kind !== "REINDEX_OBJECT_INDEX") return lockOf(relation, mode);
+    return ofIndex(lockOf(relation, online ? mode : "ACCESS EXCLUSIVE"), mode);
   },
   CreateTrigStmt: ({ relation, constrrel }) => [
     ...lockOf(relation, "SHARE ROW EXCLUSIVE"),
@@ -106,7 +113,8 @@ function each(relations: readonly Node[] | undefined, mode: LockMode): Statement
   return (relations ?? []).flatMap((node) => ("RangeVar" in node ? lockOf(node.RangeVar, mode) : []));
 }
 
-function hasOption(options: readonly Node[] | undefined, name: string): boolean {
+/** Whether an option of a command is on, such as FULL of VACUUM. */
+export function hasOption(options: readonly Node[] | undefined, name: string): boolean {
   return (options ?? []).some((node) => {
     if (!("DefElem" in node) || node.DefElem.defname !== name) return false;
     const argument = node.DefElem.arg;
@@ -114,6 +122,11 @@ function hasOption(options: readonly Node[] | undefined, name: string): boolean 
     if ("Boolean" in argument) return argument.Boolean.boolval === true;
     return !("String" in argument) || !/^(off|false|0|no)$/i.test(argument.String.sval ?? "");
   });
+}
+
+/** An index is locked together with its table, which the parse tree does not tell. */
+function ofIndex(locks: readonly StatementLock[], ofTable: LockMode): StatementLock[] {
+  return locks.map((lock) => ({ ...lock, ofTable }));
 }
 
 const relationObjects = new Set([
@@ -130,6 +143,7 @@ function dropLocks({ objects, removeType = "OBJECT_TABLE", concurrent }: ValueOf
   const mode: LockMode = concurrent ? "SHARE UPDATE EXCLUSIVE" : "ACCESS EXCLUSIVE";
   return (objects ?? []).flatMap((object) => {
     const names = nameParts(object);
+    if (removeType === "OBJECT_INDEX") return ofIndex(lockOf(rangeVar(names), mode), mode);
     if (relationObjects.has(removeType)) return lockOf(rangeVar(names), mode);
     // The last part names the trigger, policy or rule; what stands before is its table.
     return objectsOfATable.has(removeType) ? lockOf(rangeVar(names.slice(0, -1)), mode) : [];

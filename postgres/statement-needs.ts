@@ -12,6 +12,8 @@ export interface StatementObjects {
   readonly needs: readonly StatementNeed[];
   /** Relations and indexes that it makes, named as in `needs`. */
   readonly creates: readonly string[];
+  /** Of these, what is new and not only renamed. */
+  readonly fresh: readonly string[];
 }
 
 /**
@@ -31,7 +33,7 @@ export function statementObjects(node: Node, locks: readonly StatementLock[]): S
       const right = isSubject && !("LockStmt" in node) ? rightFor(mode) : "read";
       return { relation, right, kinds: isSubject ? facts.kinds : [], optional: facts.optional };
     });
-  return { needs, creates: facts.creates };
+  return { needs, creates: facts.creates, fresh: "RenameStmt" in node ? [] : facts.creates };
 }
 
 /** Commands that take a strong lock are for the owner; those that touch rows need the privilege for that. */

@@ -1,6 +1,7 @@
 import { hasSqlDetails, loadModule, type Node, parseSync } from "libpg-query";
 
 import type { Statement } from "../releases/release";
+import { statementRisks } from "./hazards/statement";
 import { statementLocks } from "./statement-locks";
 import { statementObjects } from "./statement-needs";
 
@@ -63,9 +64,14 @@ export async function loadParser(): Promise<void> {
  * @throws SqlSyntaxError with file, line, column and a caret
  */
 export function parseScript(sql: string, source: ScriptSource = {}): Statement[] {
-  return parseStatements(sql, source).map(({ sql: text, line, locks, needs, creates }) => {
-    return { sql: text, line, locks, needs, creates };
-  });
+  return parseStatements(sql, source).map(withoutTree);
+}
+
+/** The statement as it stands in a catalogue: data only. */
+export function withoutTree(parsed: ParsedStatement): Statement {
+  const { node, ...statement } = parsed;
+  void node;
+  return statement;
 }
 
 /** As `parseScript`, with the parse tree of each statement. */
@@ -79,7 +85,8 @@ export function parseStatements(sql: string, { file = "SQL", firstLine = 1 }: Sc
       const leading = slice.length - slice.trimStart().length;
       const line = firstLine + countLines(bytes.subarray(0, start).toString("utf8") + slice.slice(0, leading));
       const locks = statementLocks(node);
-      return { sql: text.trimStart(), line, locks, ...statementObjects(node, locks), node };
+      const facts = { locks, ...statementObjects(node, locks), ...statementRisks(node), waivers: [] };
+      return { sql: text.trimStart(), line, ...facts, node };
     },
   );
 }

@@ -13,6 +13,7 @@ import {
   type SectionedFile,
   type SectionName,
 } from "./sections";
+import { alwaysStops, losingStatement } from "./waivers";
 
 const revisionPattern = /^[A-Za-z0-9_]{1,32}$/;
 
@@ -63,15 +64,28 @@ export function parseMigrationFile(text: string, file: string, release: string):
   )
     throw fail(lineOf("revision"), `the file's name must begin with '${get("revision")}_'`);
   const transaction = get("transaction") as Migration["transaction"];
-  const writers = get("writers") as Migration["writers"];
+  const behaviour = {
+    phase: get("phase") as Migration["phase"],
+    previousCode: get("previous_code") as Migration["previousCode"],
+    writers: get("writers") as Migration["writers"],
+  };
   const downClass = get("down") as Migration["downClass"];
   const downLoss = header.values.get("down_loss") ?? null;
   const downLossCount = header.values.get("down_loss_count") ?? null;
-  judgeDown({ sections, downClass, downLoss, downLossCount, line: lineOf("down"), fail });
+  judgeDown({ sections, downClass, downLoss, line: lineOf("down"), fail });
   if (downLossCount !== null && !isQuery(downLossCount, file, lineOf("down_loss_count")))
     throw fail(
       lineOf("down_loss_count"),
       "header 'down_loss_count' must be one query, such as SELECT count(*) FROM ...",
+    );
+  const whole = { lines, file, transaction, alwaysStopped: alwaysStops(behaviour) };
+  const ways = readWays(whole, sections, behaviour.writers);
+  const statements = [...ways.up.statements, ...(ways.upBatched?.statements ?? [])];
+  const gone = downClass === "exact" ? losingStatement(statements) : undefined;
+  if (gone)
+    throw fail(
+      gone.line,
+      "what this drops no down brings back: say 'down: kept', 'lossy' or 'none' instead of 'exact'",
     );
   return {
     revision: get("revision"),
@@ -80,10 +94,8 @@ export function parseMigrationFile(text: string, file: string, release: string):
     release,
     file,
     transaction,
-    phase: get("phase") as Migration["phase"],
-    previousCode: get("previous_code") as Migration["previousCode"],
-    writers,
-    ...readWays({ lines, file, transaction }, sections, writers),
+    ...behaviour,
+    ...ways,
     downClass,
     downLoss,
     downLossCount,
@@ -97,7 +109,7 @@ function isQuery(sql: string, file: string, line: number): boolean {
   return statements.length === 1 && statements.every(({ node }) => "SelectStmt" in node);
 }
 
-interface DownClaims extends Pick<Migration, "downClass" | "downLoss" | "downLossCount"> {
+interface DownClaims extends Pick<Migration, "downClass" | "downLoss"> {
   readonly sections: readonly Section[];
   /** Line of the header `down`. */
   readonly line: number;
@@ -105,15 +117,13 @@ interface DownClaims extends Pick<Migration, "downClass" | "downLoss" | "downLos
 }
 
 /** What the header says of the way down must be what the file has. */
-function judgeDown({ sections, downClass, downLoss, downLossCount, line, fail }: DownClaims): void {
+function judgeDown({ sections, downClass, downLoss, line, fail }: DownClaims): void {
   const section = (name: SectionName) => sections.find((other) => other.name === name);
   const down = section("-- down") ?? section("-- down batched");
   if (downClass === "none" && down) throw fail(down.from, `says 'down: none' and has a section '${down.name}'`);
   if (downClass !== "none" && !down) throw fail(line, "has no section '-- down'; else say 'down: none'");
   if ((downClass === "none" || downClass === "lossy") && !downLoss)
     throw fail(line, `'down: ${downClass}' needs a header 'down_loss' that says what is lost`);
-  if (downClass === "lossy" && !downLossCount)
-    throw fail(line, "'down: lossy' needs a header 'down_loss_count', the query that counts the rows that are lost");
   const batched = section("-- up batched") ?? section("-- down batched");
   if (!batched || downClass === "none") return;
   const other = batched.name === "-- up batched" ? "-- down batched" : "-- up batched";

@@ -1,4 +1,4 @@
-import type { AlterTableType, Node } from "libpg-query";
+import type { Node } from "libpg-query";
 
 import { type ParsedBatches, visit } from "../postgres/batched-script";
 import { type ParsedStatement, parseStatements } from "../postgres/statements";
@@ -13,7 +13,6 @@ const dataStatements = new Set([
   "UpdateStmt",
   "DeleteStmt",
   "MergeStmt",
-  "TruncateStmt",
   "CopyStmt",
   "DoStmt",
   "CallStmt",
@@ -61,10 +60,12 @@ function changesData(node: Node): boolean {
   if (kind === "SelectStmt") visit(node, (inner) => (writes ||= dataStatements.has(inner)));
   if (writes) return true;
   if (!("AlterTableStmt" in node)) return false;
-  const converting = new Set<AlterTableType | undefined>(["AT_AlterColumnType"]);
-  return (node.AlterTableStmt.cmds ?? []).some(
-    (command) => "AlterTableCmd" in command && converting.has(command.AlterTableCmd.subtype),
-  );
+  // Without USING it is another type for the same values.
+  return (node.AlterTableStmt.cmds ?? []).some((command) => {
+    if (!("AlterTableCmd" in command) || command.AlterTableCmd.subtype !== "AT_AlterColumnType") return false;
+    const { def } = command.AlterTableCmd;
+    return def !== undefined && "ColumnDef" in def && def.ColumnDef.raw_default !== undefined;
+  });
 }
 
 /** Whether the batches only fill columns that the revision itself adds, beside a trigger that fills them in new rows. */

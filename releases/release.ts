@@ -1,3 +1,5 @@
+import type { HazardName } from "../postgres/hazards/table";
+
 /** What one release of OctoLLM asks of an installation, as read from `releases/<version>/`. Data only. */
 export interface Release {
   readonly version: string;
@@ -96,6 +98,8 @@ export interface Migration {
 export interface Script {
   /** The section as it stands in the file, without header and blank lines at the ends. */
   readonly sql: readonly string[];
+  /** Line of the file on which it begins. */
+  readonly firstLine: number;
   readonly statements: readonly Statement[];
 }
 
@@ -121,13 +125,70 @@ export interface Statement {
   readonly needs: readonly StatementNeed[];
   /** Relations and indexes that it makes, named as in `needs`. */
   readonly creates: readonly string[];
+  /** Of these, what is new and not only renamed: nobody waits for it. */
+  readonly fresh: readonly string[];
+  /** What takes the longer the more rows there are. */
+  readonly work: readonly StatementWork[];
+  /** What has to be allowed by name, as far as the statement itself tells. */
+  readonly hazards: readonly StatementHazard[];
+  /** What its file allows, with the reason. */
+  readonly waivers: readonly Waiver[];
 }
 
 export interface StatementLock {
   readonly relation: string;
   /** PostgreSQL's name of the lock mode, such as `ACCESS EXCLUSIVE`. */
   readonly mode: string;
+  /** At worst: `work` says when it does not. */
   readonly rewrites: boolean;
+  /** Of an index: the lock that its table gets with it. */
+  readonly ofTable?: string;
+}
+
+/** `rewrites` the table; `builds` an index; `scans` every row; `changes` rows. */
+export type WorkKind = "rewrites" | "builds" | "scans" | "changes";
+
+export interface StatementWork {
+  readonly kind: WorkKind;
+  readonly relation: string;
+  /** Facts of the catalogue with any of which there is no such work. */
+  readonly unless: readonly SafeWhen[];
+}
+
+/** A fact of the catalogue that the statement itself does not tell. */
+export type SafeWhen =
+  /** The column has a type already whose values need not change to become of this one. */
+  | { readonly kind: "same-storage"; readonly column: string; readonly type: ColumnType }
+  /** No CHECK names the column, which would have to be proven again. */
+  | { readonly kind: "unchecked"; readonly column: string }
+  /** Every one of these columns is NOT NULL, or a valid CHECK says so. */
+  | { readonly kind: "no-nulls"; readonly columns: readonly string[] }
+  /** The same for the columns of an index. */
+  | { readonly kind: "no-nulls-in"; readonly index: string }
+  /** No domain of that name has a constraint. */
+  | { readonly kind: "no-constrained-domain"; readonly type: string }
+  /** The partitioned table has no default partition whose rows would have to be looked at. */
+  | { readonly kind: "no-default-partition" };
+
+export interface ColumnType {
+  /** PostgreSQL's own name, such as `varchar` or `int4`; with `[]` for arrays. */
+  readonly name: string;
+  /** As in `numeric(10, 2)`; empty for none. */
+  readonly modifiers: readonly number[];
+}
+
+export interface StatementHazard {
+  readonly hazard: HazardName;
+  /** What it is about, which is no hazard when the same upgrade has made it; null when nothing exempts it. */
+  readonly relation: string | null;
+  /** Facts of the catalogue with any of which it is none. */
+  readonly unless: readonly SafeWhen[];
+}
+
+/** `-- allow: <hazard>: <reason>` before a statement. */
+export interface Waiver {
+  readonly hazard: HazardName;
+  readonly reason: string;
 }
 
 export type RelationKind = "table" | "partitioned table" | "materialized view" | "view" | "foreign table";

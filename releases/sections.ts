@@ -1,9 +1,8 @@
-import type { Node } from "libpg-query";
-
 import { BatchedScriptError, parseBatches, type ParsedBatches } from "../postgres/batched-script";
-import { type ParsedStatement, parseScript, parseStatements } from "../postgres/statements";
+import type { ParsedStatement } from "../postgres/statements";
 import { CatalogueError } from "./errors";
 import type { BatchedScript, Migration, Script } from "./release";
+import { readStatements } from "./section-statements";
 
 /** Where a section of a migration file stands: `from` is the first line after its mark, `to` the one after its last. */
 export interface Section {
@@ -20,6 +19,8 @@ export interface SectionedFile {
   readonly lines: readonly string[];
   readonly file: string;
   readonly transaction: Migration["transaction"];
+  /** Whether the services are stopped whenever the revision runs. */
+  readonly alwaysStopped: boolean;
 }
 
 /** Finds the sections of a migration file: up before down. @throws CatalogueError also for one that stands twice */
@@ -40,23 +41,14 @@ export function findSections(lines: readonly string[], file: string): Section[] 
 
 /** Reads a plain section. @throws CatalogueError, SqlSyntaxError with file and line */
 export function readScript(whole: SectionedFile, section: Section): Script {
-  const { file, transaction } = whole;
+  const { file, transaction, alwaysStopped } = whole;
   const { sql, firstLine } = textOf(whole, section);
-  const place = { file, firstLine };
-  const statements = parseScript(sql.join("\n"), place);
-  const fail = (line: number, reason: string) => new CatalogueError([{ file, line, reason }]);
-  if (statements.length === 0) throw fail(section.from, "this section has no statement");
-  const alone = statements.find((statement) => /\bCONCURRENTLY\b/i.test(statement.sql));
-  if (transaction === "transactional" && alone)
-    throw fail(alone.line, "CONCURRENTLY cannot run in a transaction: say 'transaction: none'");
-  const unsafe = parseStatements(sql.join("\n"), place).find(({ node }) => !isRepeatable(node));
-  if (transaction === "none" && unsafe)
-    throw fail(
-      unsafe.line,
-      "without a transaction an up that is killed here would do this again: only CREATE, DROP and REINDEX INDEX " +
-        "CONCURRENTLY, VACUUM and ANALYZE may stand in 'transaction: none'",
-    );
-  return { sql, statements };
+  const isDown = section.name.startsWith("-- down");
+  const isBatched = section.name.endsWith(" batched");
+  const statements = readStatements({ file, lines: sql, firstLine, transaction, isDown, isBatched, alwaysStopped });
+  if (statements.length === 0)
+    throw new CatalogueError([{ file, line: section.from, reason: "this section has no statement" }]);
+  return { sql, firstLine, statements };
 }
 
 /**
@@ -102,13 +94,6 @@ function textOf({ lines }: SectionedFile, { from, to }: Section): { sql: string[
   const last = bounded.findLastIndex((line) => line.trim() !== "");
   const sql = first < 0 ? [] : bounded.slice(first, last + 1).map((line) => line.trimEnd());
   return { sql, firstLine: from + first + 1 };
-}
-
-/** Whether a statement may be done again after a run that was killed: its effect is known, or nobody sees it. */
-function isRepeatable(node: Node): boolean {
-  if ("IndexStmt" in node) return node.IndexStmt.concurrent === true;
-  if ("DropStmt" in node) return node.DropStmt.concurrent === true;
-  return "ReindexStmt" in node || "VacuumStmt" in node;
 }
 
 /** Whether a statement drops something that must be there. */

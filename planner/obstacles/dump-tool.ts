@@ -2,7 +2,11 @@ import type { Plan } from "../plan";
 import type { Refusal } from "../refusals";
 import type { World } from "../world";
 
-/** Without a fit pg_dump the backup would fail, with the services stopped already. */
-export function judgeDumpTool({ backup }: Plan, { dumpTool }: World): Refusal[] {
-  return backup.required && "fault" in dumpTool ? [{ path: "backup", text: dumpTool.fault }] : [];
+/** Without fit tools backup and restore would fail, with the services stopped already. */
+export function judgeDumpTool(
+  { backup, restore }: Pick<Plan, "backup" | "restore">,
+  { dumpTool }: Pick<World, "dumpTool">,
+): Refusal[] {
+  const isNeeded = backup.required || restore.way === "swap" || restore.way === "replace";
+  return isNeeded && "fault" in dumpTool ? [{ path: "backup", text: dumpTool.fault }] : [];
 }

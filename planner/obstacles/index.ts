@@ -2,12 +2,12 @@ import type { Catalogue } from "../../releases/release";
 import type { Plan } from "../plan";
 import type { Refusal } from "../refusals";
 import type { World } from "../world";
-import { judgeDisk } from "./disk";
+import { judgeBackupRoom, judgeRestoreRoom, judgeRewriteRoom } from "./disk";
 import { judgeDumpTool } from "./dump-tool";
 import { judgeEnvironment } from "./environment";
 import { judgePorts } from "./ports";
 import { judgeRelations } from "./relations";
-import { judgeServer } from "./server";
+import { judgeReplica, judgeServer } from "./server";
 import { judgeWays } from "./ways";
 
 /** Everything that stands in the way of a plan, found before anything is touched. */
@@ -19,6 +19,22 @@ export function obstacles(plan: Plan, world: World, catalogue: Catalogue): Refus
     ...judgeEnvironment(plan, world, catalogue),
     ...judgePorts(world),
     ...judgeDumpTool(plan, world),
-    ...judgeDisk(plan, world, catalogue),
+    ...judgeBackupRoom(plan, world),
+    ...judgeRewriteRoom(plan, world, catalogue),
+  ];
+}
+
+/**
+ * The same for a restore: what the database holds, and whether it can be read, does not matter to it.
+ *
+ * @param databaseBytes - what the backup's database took on its server's disk
+ */
+export function restoreObstacles(plan: Plan, world: World, databaseBytes: number): Refusal[] {
+  return [
+    ...(world.restore.damage === null ? judgeServer(plan, world) : judgeReplica(world)),
+    ...judgePorts(world),
+    ...judgeDumpTool(plan, world),
+    ...judgeBackupRoom(plan, world),
+    ...judgeRestoreRoom(plan, world, databaseBytes),
   ];
 }

@@ -1,15 +1,19 @@
-import { quoteIdentifier, relationName } from "../../postgres/identifiers";
+import { findRelation, quoteIdentifier, relationName } from "../../postgres/identifiers";
 import type { Catalogue, Migration, Statement, StatementNeed } from "../../releases/release";
 import { scriptOf } from "../chain";
 import type { Plan } from "../plan";
 import type { Refusal } from "../refusals";
-import type { Relation, ServerFacts, World } from "../world";
+import type { ServerFacts, World } from "../world";
 
 /** Schemas whose relations nobody has to bring. */
 const notTheirs = /^(?:octollm_upgrade|pg_catalog|information_schema|pg_temp)\./;
 
 /** What the pending SQL and the backup need of the relations that are there. */
-export function judgeRelations(plan: Plan, { server, database }: World, catalogue: Catalogue): Refusal[] {
+export function judgeRelations(
+  plan: Pick<Plan, "revisions" | "backup">,
+  { server, database }: Pick<World, "server" | "database">,
+  catalogue: Catalogue,
+): Refusal[] {
   const refusals = new Map<string, Refusal>();
   const made = new Set<string>();
   for (const step of [...plan.revisions.pre, ...plan.revisions.post]) {
@@ -36,7 +40,7 @@ function faultsOf(statement: Statement, server: ServerFacts, made: ReadonlySet<s
 
 function judgeNeed(need: StatementNeed, server: ServerFacts): string[] {
   const { relation: name, kinds, right, optional } = need;
-  const relation = find(name, server);
+  const relation = findRelation(name, server.relations, server.searchPath);
   if (!relation) return optional ? [] : [`needs relation ${name}, which is not there`];
   if (kinds.length > 0 && !kinds.includes(relation.kind))
     return [`needs ${name} to be a ${kinds[0]}, and it is a ${relation.kind}`];
@@ -48,19 +52,6 @@ function judgeNeed(need: StatementNeed, server: ServerFacts): string[] {
   if (right === "read" && !relation.readable)
     return [`role '${user}' may not read ${name}, which belongs to '${relation.owner}'`];
   return [];
-}
-
-/** As PostgreSQL finds it: a qualified name in its schema, another one in the first schema of the path that has it. */
-function find(name: string, { relations, searchPath }: ServerFacts): Relation | undefined {
-  const qualified = relations.find(
-    (relation) => `${quoteIdentifier(relation.schema)}.${quoteIdentifier(relation.name)}` === name,
-  );
-  if (qualified) return qualified;
-  for (const schema of searchPath) {
-    const found = relations.find((relation) => relation.schema === schema && quoteIdentifier(relation.name) === name);
-    if (found) return found;
-  }
-  return undefined;
 }
 
 function judgeCreation({ creates }: Statement, { createsIn, searchPath, user }: ServerFacts): string[] {
@@ -80,7 +71,7 @@ function splitName(name: string): [first: string, rest: string | undefined] {
   return [first, rest];
 }
 
-function judgeBackup({ backup }: Plan, { relations, user }: ServerFacts): Refusal[] {
+function judgeBackup({ backup }: Pick<Plan, "backup">, { relations, user }: ServerFacts): Refusal[] {
   const unreadable = relations.filter(({ kind, readable }) => !readable && kind !== "view");
   if (!backup.required || unreadable.length === 0) return [];
   const names = unreadable.map(relationName);

@@ -2,18 +2,25 @@ import type { Plan } from "../plan";
 import type { Refusal } from "../refusals";
 import type { World } from "../world";
 
+const path = "database";
+
+/** A replica takes nothing from anybody. */
+export function judgeReplica({ database, server }: Pick<World, "database" | "server">): Refusal[] {
+  if (!server.isReplica) return [];
+  const text =
+    `'${database}' is on a read-only replica (in recovery), which cannot be upgraded. Lead this program to the primary: ` +
+    "correct DATABASE_URL, or octollm config set --path database.host <host>";
+  return [{ path, text }];
+}
+
 /** What the server and our role in it do not let us do. */
-export function judgeServer(plan: Plan, { database, server }: World): Refusal[] {
-  const path = "database";
+export function judgeServer(plan: Pick<Plan, "revisions">, world: Pick<World, "database" | "server">): Refusal[] {
+  const { database, server } = world;
   const { user } = server;
   const refusals: Refusal[] = [];
   const refuse = (text: string) => refusals.push({ path, text });
-  if (server.isReplica)
-    refuse(
-      `'${database}' is on a read-only replica (in recovery), which cannot be upgraded. Lead this program to the primary: ` +
-        "correct DATABASE_URL, or octollm config set --path database.host <host>",
-    );
-  else if (server.isReadOnly)
+  if (server.isReplica) return judgeReplica(world);
+  if (server.isReadOnly)
     refuse(
       `'${database}' takes no changes: default_transaction_read_only is on for '${user}'. Reset it: ` +
         `ALTER ROLE ${user} RESET default_transaction_read_only, or for the database or the server`,
@@ -34,6 +41,6 @@ export function judgeServer(plan: Plan, { database, server }: World): Refusal[] 
   return refusals;
 }
 
-function changesSchema({ revisions }: Plan): boolean {
+function changesSchema({ revisions }: Pick<Plan, "revisions">): boolean {
   return revisions.pre.length + revisions.post.length > 0;
 }

@@ -5,7 +5,11 @@ import type { Refusal } from "../refusals";
 import type { World } from "../world";
 
 /** Revisions that none of their ways can do on this database. */
-export function judgeWays(plan: Plan, world: World, catalogue: Catalogue): Refusal[] {
+export function judgeWays(
+  plan: Pick<Plan, "revisions">,
+  world: Pick<World, "tables" | "halfDone">,
+  catalogue: Catalogue,
+): Refusal[] {
   return [...plan.revisions.pre, ...plan.revisions.post].flatMap((step) => {
     const migration = catalogue.chain.find(({ revision }) => revision === step.revision);
     const fault = migration && wayOf(step, migration, world).fault;

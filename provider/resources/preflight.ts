@@ -2,6 +2,7 @@ import { join } from "node:path";
 
 import type { StopAfter } from "../../phases/attempt";
 import { describeDownLosses } from "../../phases/down-losses";
+import { describeEstimates } from "../../phases/estimates";
 import { describeRefusals, WorldFault } from "../../phases/faults";
 import {
   begin,
@@ -13,6 +14,7 @@ import {
   plannedBy,
   type Request,
 } from "../../phases/preflight";
+import { describeRehearsals } from "../../phases/rehearsed";
 import { describeLosses } from "../../phases/restore-losses";
 import { describePruning } from "../../phases/retention";
 import { readAddress, type Site, sitePath } from "../../phases/site";
@@ -32,7 +34,7 @@ import { type Application, type Call, type Checked, type Fault, type ResourceHan
 const schemaVersion = 1;
 
 /** Inputs that let something pass, or stop it, or that the plan answers for: of themselves they never make a change. */
-const gateKeys = ["acceptBreaking", "reviewedPlan", "acceptLoss", "stopAfter", "restoreFrom"];
+const gateKeys = ["acceptBreaking", "reviewedPlan", "acceptLoss", "allowHazards", "stopAfter", "restoreFrom"];
 
 /** The only resource that looks at the world to plan; its outputs hold the plan that all others follow. */
 export function preflightHandler(): ResourceHandler {
@@ -86,7 +88,14 @@ function requestOf(inputs: Properties, { databaseUrl }: Session, emptyStack: boo
 
 function acceptancesOf(inputs: Properties): Acceptances {
   const text = (key: string) => (typeof inputs[key] === "string" ? inputs[key] : "");
-  return { acceptBreaking: text("acceptBreaking"), reviewedPlan: text("reviewedPlan"), acceptLoss: text("acceptLoss") };
+  // A state of an earlier version of this program allows none.
+  const allowHazards = Array.isArray(inputs.allowHazards) ? inputs.allowHazards.map(String) : [];
+  return {
+    acceptBreaking: text("acceptBreaking"),
+    reviewedPlan: text("reviewedPlan"),
+    acceptLoss: text("acceptLoss"),
+    allowHazards,
+  };
 }
 
 async function check(call: Call, inputs: Properties, old: Properties | null): Promise<Checked & { look: Look | null }> {
@@ -145,6 +154,7 @@ async function preview({ log }: Call, inputs: Properties, now: Look): Promise<Pr
   losses.push(...(await describeDownLosses(plan, { catalogue, address, budgetMs })));
   for (const line of losses.flatMap((text) => row("loses", text))) log.info(line);
   for (const line of estimates(plan, now)) log.info(line);
+  for (const line of await describeRehearsals(plan, address)) log.info(line);
   const pruned = await describePruning(inputs.settings as Site, observation.ledger);
   for (const line of pruned.flatMap((text) => row("prunes", text))) log.info(line);
   const gates = closedGates(plan, acceptancesOf(inputs), now.observation.world.openAttempt);
@@ -171,18 +181,9 @@ function outputs(inputs: Properties, plan: Plan, { observation }: Look): Propert
 
 /** With what, and on how much, the plan works: both move by themselves, so they are told and not kept. */
 function estimates(plan: Plan, { observation }: Look): string[] {
-  const steps = [...plan.revisions.pre, ...plan.revisions.post];
-  const touched = new Set(steps.flatMap((step) => step.locks.map((line) => line.split(":")[0] ?? "")));
   const { dumpTool } = observation.world;
   const tool = plan.backup.required && "found" in dumpTool ? row("tool", dumpTool.found) : [];
-  const touches = observation.database.relations
-    .filter((relation) => touched.has(relation.name) || touched.has(`${relation.schema}.${relation.name}`))
-    .flatMap(({ name, estimatedRows, bytes }) => {
-      const rows =
-        estimatedRows === null ? "rows unknown (never analyzed)" : `~${estimatedRows.toLocaleString("en")} rows`;
-      return row("touches", `${name}: ${rows}, ~${(bytes / 1e6).toFixed(1)} MB with indexes`);
-    });
-  return [...tool, ...touches];
+  return [...tool, ...describeEstimates(plan, observation)];
 }
 
 function farewell(state: Properties): string {

@@ -130,6 +130,7 @@ describe("the program, against mocks of the engine", function () {
       acceptBreaking: "1.0.0",
       reviewedPlan: "abc",
       acceptLoss: "def",
+      allowHazards: '["ban-drop-table"]',
       stopAfter: "migrate",
     });
     return register(settings).then((all) => {
@@ -139,11 +140,12 @@ describe("the program, against mocks of the engine", function () {
         acceptBreaking: "1.0.0",
         reviewedPlan: "abc",
         acceptLoss: "def",
+        allowHazards: ["ban-drop-table"],
         stopAfter: "migrate",
         settings: siteOf(settings),
       });
       for (const { name, inputs } of all.filter((one) => one.name !== "preflight"))
-        for (const gate of ["acceptBreaking", "reviewedPlan", "acceptLoss", "stopAfter"])
+        for (const gate of ["acceptBreaking", "reviewedPlan", "acceptLoss", "allowHazards", "stopAfter"])
           assert.ok(!(gate in inputs), `${gate} in ${name}`);
     });
   });

@@ -1,22 +1,40 @@
 import assert from "node:assert/strict";
+import { cpSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 
 import { inventedCatalogue, inventRelease } from "./support/catalogue";
 import { engines } from "./support/engines";
 import type { Scenario } from "./support/scenario";
 import { soak } from "./support/soak";
 import { assertSays, inScenario, unwrapped } from "./support/story";
+import { fingerprintOf } from "./support/world";
 
 /** Release 1.1.0, from which no SQL leads back. */
 function inventDeadEnd({ folder }: Scenario): void {
   const revision = {
     revision: "ddd444",
-    up: "ALTER TABLE tasks DROP COLUMN result;",
+    up: "-- allow: ban-drop-column: only a backup leads back, which is what is tested\nALTER TABLE tasks DROP COLUMN result;",
     down: null,
     downLoss: "the result of every task",
     previousCode: "breaks" as const,
     writers: "stopped" as const,
   };
   inventRelease(folder, { version: "1.1.0", after: "e4f5a6", revisions: [revision] }, "1.0.0");
+}
+
+/** Another database of the same server. */
+function beside(databaseUrl: string): string {
+  return Object.assign(new URL(databaseUrl), { pathname: "/beside" }).href;
+}
+
+/** A copy of a backup, as if it had been made years ago. */
+function inventOld({ installation }: Scenario, backup: string): string {
+  const id = `20200101T000000Z-${backup.slice(17)}`;
+  const [from, to] = [backup, id].map((name) => join(installation, "backups", name)) as [string, string];
+  cpSync(from, to, { recursive: true });
+  const manifest = JSON.parse(readFileSync(join(from, "manifest.json"), "utf8")) as object;
+  writeFileSync(join(to, "manifest.json"), JSON.stringify({ ...manifest, id, created: "2020-01-01T00:00:00.000Z" }));
+  return id;
 }
 
 async function only(scenario: Scenario, argv: readonly string[]): Promise<string> {
@@ -76,6 +94,22 @@ for (const engine of soak ? engines : engines.slice(0, 1))
           await scenario.up();
           assert.deepEqual(await scenario.world(), before);
           await scenario.must(["preview", "--expect-no-changes"]);
+
+          await only(scenario, ["restore", backup, "--into", "beside"]);
+          assert.deepEqual(await fingerprintOf(beside(scenario.databaseUrl)), before.data);
+          assertSays(
+            unwrapped((await scenario.start(["backups", "restore", backup, "--into", "beside"], null).ended).output),
+            "There is a database 'beside' already; it was left as it is. Name a new one.",
+          );
+          assert.deepEqual(await scenario.world(), before);
+
+          const recent = scenario.backups();
+          const old = inventOld(scenario, recent[0] ?? "");
+          writeFileSync(join(scenario.installation, "backups", "notes.txt"), "not a backup");
+          scenario.set({ backup: { keepAtLeast: 1 } });
+          assertSays(await only(scenario, ["prune"]), `deleted backup ${old}: it is`);
+          assert.deepEqual(scenario.backups(), [...recent, "notes.txt"]);
+          assert.deepEqual(await scenario.world(), before);
         },
       )).timeout(300_000);
   });

@@ -148,8 +148,8 @@ function assertDetails(diff: string): void {
     '"  ADD CONSTRAINT tasks_priority_check CHECK (priority BETWEEN 1 AND 10);"',
     /transaction: "none"/,
     /transaction: "transactional"/,
-    '"tasks: SHARE UPDATE EXCLUSIVE"',
-    '"tasks: ACCESS EXCLUSIVE, rewrites the table"',
+    '"line 11: tasks SHARE UPDATE EXCLUSIVE: blocks nobody, builds an index"',
+    '"line 12: tasks ACCESS EXCLUSIVE: blocks reads and writes, rewrites the table"',
     // What stops and why.
     /services *: \[\s+\+ \[0\]: "orchestrator"/,
     '"e4f5a6: its data change needs the writers stopped"',

@@ -30,6 +30,7 @@ describe("the ledger", () => {
       schemaVersion: 0,
       lastAttempt: null,
       openAttempt: null,
+      lastInstallation: null,
       lastSucceeded: null,
       lastWished: null,
       unfinishedBatches: null,
@@ -124,6 +125,19 @@ describe("the ledger", () => {
           ["superseded", 6],
         ],
       );
+    });
+  });
+
+  it("tells attempts that moved the schema alone from those of the installation", async () => {
+    const address = await installation();
+    await withClient(address, test, async (client) => {
+      const schema = { ...newAttempt, stack: "migrate", scope: "schema" as const };
+      await closeSucceeded(client, { attempt: 1, revision: "def456", environmentDigest: "0123456789ab" });
+      assert.equal(await openAttempt(client, schema), 2);
+      await closeSucceeded(client, { attempt: 2, revision: "abc123", environmentDigest: null });
+      const { lastAttempt, lastInstallation, lastSucceeded } = await readLedger(client);
+      assert.deepEqual([lastAttempt?.attempt, lastInstallation?.attempt, lastSucceeded?.attempt], [2, 1, 1]);
+      assert.deepEqual([lastAttempt?.scope, lastInstallation?.scope], ["schema", "installation"]);
     });
   });
 

@@ -118,6 +118,13 @@ describe("an installation that the provider takes to 1.0.0 and back, phase by ph
       0,
     );
     assert.equal(readdirSync(join(installed.installation.folder, "backups")).length, 2);
+    const again = installed.inputs("1.0.0", gates);
+    await provider.check(preflight, again, state);
+    await provider.apply(preflight, again, { old: state, preview: true });
+    assert.match(
+      provider.lines().join("\n"),
+      /^takes +abc123 line 11 builds an index of tasks: [~<].*^takes +e4f5a6 line 12 rewrites tasks: [~<]\d+\.\d s as in attempt \d$/ms,
+    );
     assert.ok((outputs.pre?.done as string[]).every((line) => line.startsWith("-")));
     assert.ok(
       provider.logs.some(({ ephemeral }) => ephemeral),

@@ -6,6 +6,7 @@ import type { Plan } from "../../planner/plan";
 import type { Properties } from "../../provider/codec";
 import { Installed, preflight } from "../support/installed";
 import { ProviderProcess } from "../support/provider-client";
+import { CatalogueCopy } from "../unit/catalogue-cases";
 
 const quiesce = { type: "Quiesce", name: "quiesce" };
 
@@ -130,7 +131,7 @@ describe("the provider, as a process of its own, before it touches anything", fu
       ["abc123", "b1c2d3", "e4f5a6"],
     );
     const lines = provider.lines();
-    assert.ok(lines.length >= 10 && lines.length <= 18, lines.join("\n"));
+    assert.ok(lines.length >= 10 && lines.length <= 20, lines.join("\n"));
     for (const line of [
       /^path +0\.1\.0 -> 1\.0\.0/,
       /^stops +orchestrator/,
@@ -183,6 +184,66 @@ describe("the provider, as a process of its own, before it touches anything", fu
       }
       assert.deepEqual(await installed.everything(), before);
     });
+
+  it("refuses a hazard that neither its file nor the settings allow, and touches nothing", async () => {
+    const copy = new CatalogueCopy();
+    const file = "0.2.0/migrations/d1d1d1_x.sql";
+    try {
+      copy.addRevision(file, "d1d1d1", "b1c2d3");
+      copy.editAll(file, (text) =>
+        text
+          .replace("transaction: none", "transaction: transactional")
+          .replace("-- down: exact", "-- down: lossy\n-- down_loss: what it drops")
+          .replace(
+            /-- up[^]*/,
+            "-- up\nALTER TABLE tasks\n  ALTER COLUMN status SET NOT NULL, DROP COLUMN result;\nALTER TABLE task_history ALTER COLUMN id TYPE numeric;\nDROP INDEX idx_tasks_created_at;\n\n-- down\nSELECT 1;\n",
+          ),
+      );
+      copy.edit("0.2.0/release.yaml", "revision: b1c2d3", "revision: d1d1d1");
+      copy.edit("1.0.0/migrations/e4f5a6_task_priority_scale.sql", "down_revision: b1c2d3", "down_revision: d1d1d1");
+      const settings = { ...installed.site, catalogue: copy.folder };
+      const inputs = (allowHazards: string[] = []) => ({ ...installed.inputs("0.2.0", { allowHazards }), settings });
+      const before = await installed.everything();
+      // SET NOT NULL is none: the column is so already.
+      const refused = [
+        `${file}:12: ban-drop-column (tasks)`,
+        `${file}:14: changing-column-type (task_history)`,
+        `${file}:15: require-concurrent-index-deletion (idx_tasks_created_at)`,
+      ];
+      const named = (text: string) => text.split("\n").flatMap((line) => /\S+\.sql:\d+: \S+ \(\w+\)/.exec(line) ?? []);
+
+      provider.logs.length = 0;
+      const { failures } = await provider.check(preflight, inputs(), adopted);
+      assert.deepEqual(failures, []);
+      const { plan } = (await provider.apply(preflight, inputs(), { old: adopted, preview: true })) as { plan: Plan };
+      assert.deepEqual(provider.lines("warning").flatMap(named), refused);
+      assert.deepEqual(plan.revisions.pre.at(-1)?.facts, [
+        "line 12: tasks ACCESS EXCLUSIVE: blocks reads and writes",
+        "line 14: task_history ACCESS EXCLUSIVE: blocks reads and writes, rewrites the table",
+        "line 15: idx_tasks_created_at ACCESS EXCLUSIVE: blocks reads and writes",
+        "line 15: tasks ACCESS EXCLUSIVE: blocks reads and writes",
+      ]);
+      const another = await ProviderProcess.start();
+      try {
+        await assert.rejects(another.apply(preflight, inputs(), { old: adopted }), ({ message }: Error) => {
+          assert.match(message, /^The upgrade was not started, nothing was touched\. Still to be accepted:\n/);
+          assert.deepEqual(named(message), refused);
+          return true;
+        });
+      } finally {
+        await another.stop();
+      }
+      assert.deepEqual(await installed.everything(), before);
+
+      provider.logs.length = 0;
+      const allowed = inputs(["ban-drop-column", "changing-column-type", "require-concurrent-index-deletion"]);
+      await provider.check(preflight, allowed, adopted);
+      await provider.apply(preflight, allowed, { old: adopted, preview: true });
+      assert.deepEqual(provider.lines("warning"), []);
+    } finally {
+      copy.remove();
+    }
+  });
 
   it("refuses a phase that no Preflight of this run has opened", async () => {
     const before = await installed.everything();

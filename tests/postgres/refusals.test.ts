@@ -120,6 +120,8 @@ describe("a world that cannot be upgraded", function () {
 
   it("lets our role read and nothing else: every missing right is said at once, with the command that gives it", async () => {
     await installed.sql("CREATE ROLE watcher LOGIN PASSWORD 'watch'; GRANT pg_read_all_data TO watcher");
+    // Up to PostgreSQL 14 everybody may.
+    await installed.sql("REVOKE CREATE ON SCHEMA public FROM PUBLIC");
     const url = new URL(installed.databaseUrl);
     url.username = "watcher";
     url.password = "watch";

@@ -130,6 +130,7 @@ describe("the runner: revisions in one transaction", () => {
     const address = await installation();
     const before = await priorities(address);
     const broken = step({
+      line: 11,
       sql: [
         "UPDATE tasks SET priority = 1;",
         "-- é ✓",
@@ -143,9 +144,10 @@ describe("the runner: revisions in one transaction", () => {
       error.message,
       [
         "Revision aaa111 (a revision), going up, failed:",
-        '  statement 2 of 3: ERROR: column "no_such" of relation "tasks" does not exist (SQLSTATE 42703)',
-        "    4 | \tno_such = 2",
-        "        \t^",
+        "  1.0.0/migrations/aaa111_a_revision.sql:14, statement 2 of 3:",
+        '  ERROR: column "no_such" of relation "tasks" does not exist (SQLSTATE 42703)',
+        "    14 | \tno_such = 2",
+        "         \t^",
         "Rolled back: the database is at revision def456, nothing of this revision stands.",
         "Next: npx octollm status, then npx octollm up once the cause is mended.",
       ].join("\n"),

@@ -101,7 +101,7 @@ describe("what a statement needs, judged by a live server", () => {
 
   function judged(sql: string): string[] {
     const invented = invent([{ revisions: [{ revision: "a1" }] }, { revisions: [{ revision: "b1" }] }]);
-    const up = { sql: [sql], statements: parseScript(sql) };
+    const up = { sql: [sql], firstLine: 1, statements: parseScript(sql) };
     const catalogue: Catalogue = {
       ...invented,
       chain: invented.chain.map((migration) => (migration.revision === "b1" ? { ...migration, up } : migration)),

@@ -68,6 +68,7 @@ export class Installed {
       acceptBreaking: "",
       reviewedPlan: "",
       acceptLoss: "",
+      allowHazards: [],
       settings: this.site,
       ...gates,
     };

@@ -38,7 +38,7 @@ export async function runPhases(wanted: Wanted, say: (line: string) => void = ()
     const request = { site, version, restoreFrom, emptyStack, databaseUrl: "", stopAfter: "" as const };
     const { outcome } = await look(request);
     const loss = outcome.kind === "plan" ? outcome.plan.loss.id : null;
-    const accepted = { acceptBreaking: version, reviewedPlan: "", acceptLoss: loss ?? "" };
+    const accepted = { acceptBreaking: version, reviewedPlan: "", acceptLoss: loss ?? "", allowHazards: [] };
     const { attempt } = await begin(request, "dev", accepted);
     const { plan } = attempt;
     const withoutLock = <T>(work: () => Promise<T>) => session.withoutLock(work);

@@ -36,6 +36,22 @@ export async function testDatabase(): Promise<string> {
   return server.url(name);
 }
 
+/** Statements that older servers do not know, with the major version that does. */
+const since: readonly [RegExp, number][] = [
+  [/^MERGE/, 15],
+  [/SET EXPRESSION/, 17],
+  [/VIRTUAL|ADD CONSTRAINT \w+ NOT NULL/, 18],
+];
+
+/** Whether the server of a session knows a statement, for tables of statements that all majors are judged by. */
+export async function understoodBy(client: Pick<Client, "query">): Promise<(sql: string) => boolean> {
+  const { rows } = await client.query<{ major: number }>(
+    "SELECT current_setting('server_version_num')::int / 10000 AS major",
+  );
+  const major = rows[0]?.major ?? 0;
+  return (sql) => since.every(([pattern, first]) => major >= first || !pattern.test(sql));
+}
+
 /**
  * Stops the server's own housekeeping, in whichever database, and waits until none is under way: it takes transaction
  * ids and writes sizes, which a test would take for ours.

@@ -124,7 +124,6 @@ const online: readonly [string, string, readonly number[]][] = [
   ["a conversion of a column", "-- up\nALTER TABLE tasks ALTER COLUMN a TYPE int USING a * 2;\n", [11]],
   ["a DO block, which may do anything", "-- up\nDO $$ BEGIN NULL; END $$;\n", [11]],
   ["a query", "-- up\nSELECT count(*) FROM tasks;\n", []],
-  ["TRUNCATE", "-- up\nTRUNCATE tasks;\n", [11]],
   ["CREATE TABLE AS", "-- up\nCREATE TABLE b AS SELECT 1;\n", []],
   ["batches without a predicate", `-- up batched\n${batch}`, [12]],
   ["batches with one", `-- up batched\n-- predicate: priority <> 1\n${batch}`, []],

@@ -162,11 +162,6 @@ const migrations: readonly [string, Break, string | RegExp][] = [
     `${scale}:8: 'down: lossy' needs a header 'down_loss' that says what is lost`,
   ],
   [
-    "'down: lossy' without a count of it",
-    replace(scale, "down: kept", "down: lossy\n-- down_loss: all"),
-    `${scale}:8: 'down: lossy' needs a header 'down_loss_count', the query that counts the rows that are lost`,
-  ],
-  [
     "a count that is none",
     replace(scale, "down: kept", "down: lossy\n-- down_loss: all\n-- down_loss_count: SELECT 1; DELETE FROM tasks"),
     `${scale}:10: header 'down_loss_count' must be one query, such as SELECT count(*) FROM ...`,

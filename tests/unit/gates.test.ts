@@ -9,7 +9,7 @@ import { loadCatalogue } from "../../releases/catalogue";
 import type { Catalogue } from "../../releases/release";
 import { goal, invent, planned, world } from "./planner-cases";
 
-const nothing: Acceptances = { acceptBreaking: "", reviewedPlan: "", acceptLoss: "" };
+const nothing: Acceptances = { acceptBreaking: "", reviewedPlan: "", acceptLoss: "", allowHazards: [] };
 
 /** The refusals, `path: text` each. */
 function closed(plan: Plan, accepted: Partial<Acceptances> = {}, open: OpenAttempt | null = null): string[] {

@@ -10,6 +10,7 @@ const section = (word: string, part: Partial<BatchedScript> = {}): BatchedScript
   const sql = `${word} in batches`;
   return {
     sql: [sql],
+    firstLine: 1,
     statements: [],
     only: false,
     relation: "tasks",

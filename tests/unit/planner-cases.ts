@@ -3,7 +3,7 @@ import { makePlan } from "../../planner/make-plan";
 import type { Plan } from "../../planner/plan";
 import type { Refusal } from "../../planner/refusals";
 import type { Goal, Relation, ServerFacts, World } from "../../planner/world";
-import type { Catalogue, Migration, Release } from "../../releases/release";
+import type { Catalogue, Migration, Release, Statement } from "../../releases/release";
 
 /** A goal with one service, as small as it can be. */
 export function goal(version: string, changes: Partial<Goal> = {}): Goal {
@@ -75,6 +75,8 @@ export const server: ServerFacts = {
   createsIn: ["public"],
   searchPath: ["public"],
   relations: [table("tasks"), table("task_history")],
+  columns: [],
+  indexes: [],
 };
 
 /** The plan, or a failed assertion that shows the refusals. */
@@ -152,15 +154,27 @@ export function invent(
   return { releases: made, chain };
 }
 
+/** A statement that does nothing. */
+export const plain: Statement = {
+  sql: "",
+  line: 1,
+  locks: [],
+  needs: [],
+  creates: [],
+  fresh: [],
+  work: [],
+  hazards: [],
+  waivers: [],
+};
+
 function inventMigration(invented: Invented, release: string, downRevision: string | null): Migration {
   const { revision, downClass = "exact" } = invented;
   const script = (word: string) => {
     const sql = `${word} ${revision}`;
     return {
       sql: [sql],
-      statements: [
-        { sql, line: 1, locks: [{ relation: "tasks", mode: "SHARE", rewrites: false }], needs: [], creates: [] },
-      ],
+      firstLine: 1,
+      statements: [{ ...plain, sql, locks: [{ relation: "tasks", mode: "SHARE", rewrites: false }] }],
     };
   };
   return {

@@ -6,7 +6,7 @@ import { makePlan } from "../../planner/make-plan";
 import type { World } from "../../planner/world";
 import { loadCatalogue } from "../../releases/catalogue";
 import type { Catalogue, Release } from "../../releases/release";
-import { goal, invent, planned, refused, server, service, stopped, table, world } from "./planner-cases";
+import { goal, invent, plain, planned, refused, server, service, stopped, table, world } from "./planner-cases";
 
 const gigabyte = 1e9;
 
@@ -204,12 +204,14 @@ describe("what stands in the way of a plan", () => {
   it("is no relation that an earlier pending statement makes, or that may be missing", () => {
     const invented = invent([{ revisions: [{ revision: "a1" }] }, { revisions: [{ revision: "b1" }] }]);
     const need = { relation: "costs", right: "own" as const, kinds: [], optional: false };
-    const statement = { sql: "", line: 1, locks: [], needs: [], creates: [] };
     const withStatements = (statements: readonly object[]) => ({
       ...invented,
       chain: invented.chain.map((migration) =>
         migration.revision === "b1"
-          ? { ...migration, up: { sql: [], statements: statements.map((part) => ({ ...statement, ...part })) } }
+          ? {
+              ...migration,
+              up: { sql: [], firstLine: 1, statements: statements.map((part) => ({ ...plain, ...part })) },
+            }
           : migration,
       ),
     });

@@ -71,6 +71,8 @@ describe("the plan between OctoLLM's own releases", () => {
       revision: "abc123",
       title: "add_task_priority_index",
       release: "0.2.0",
+      file: "0.2.0/migrations/abc123_add_task_priority_index.sql",
+      line: 11,
       transaction: "none",
       checksum: catalogue.chain[1]?.checksum,
       direction: "up",
@@ -78,10 +80,17 @@ describe("the plan between OctoLLM's own releases", () => {
       after: "abc123",
       why: [],
       sql: ["CREATE INDEX CONCURRENTLY IF NOT EXISTS idx_tasks_status_priority", "  ON tasks (status, priority DESC);"],
-      locks: ["tasks: SHARE UPDATE EXCLUSIVE"],
+      facts: ["line 11: tasks SHARE UPDATE EXCLUSIVE: blocks nobody, builds an index"],
+      hazards: [],
       undo: ["DROP INDEX CONCURRENTLY IF EXISTS idx_tasks_status_priority;"],
     });
-    assert.ok(scale?.locks.includes("tasks: ACCESS EXCLUSIVE, rewrites the table"), scale?.locks.join());
+    assert.deepEqual(scale?.facts, [
+      "line 12: tasks ACCESS EXCLUSIVE: blocks reads and writes, rewrites the table",
+      "line 19: tasks ROW EXCLUSIVE: blocks nobody, changes rows",
+      "line 19: octollm_upgrade.kept_values ACCESS SHARE: blocks nobody",
+      "line 27: octollm_upgrade.kept_values ROW EXCLUSIVE: blocks nobody, changes rows",
+      "line 28: tasks SHARE UPDATE EXCLUSIVE: blocks nobody",
+    ]);
     assert.ok([...(scale?.sql ?? []), ...(scale?.undo ?? [])].every((line) => line.length < 140));
   });
 
@@ -165,7 +174,7 @@ describe("the plan between OctoLLM's own releases", () => {
     ["nothing that tells the release", { release: null }, "services", /no running service says its release/],
     [
       "an edited applied migration",
-      { applied: [{ revision: "abc123", checksum: "0".repeat(64) }] },
+      { revisions: ["abc123"], applied: [{ revision: "abc123", checksum: "0".repeat(64) }] },
       "0.2.0/migrations/abc123_add_task_priority_index.sql",
       /must not be edited/,
     ],
@@ -176,6 +185,12 @@ describe("the plan between OctoLLM's own releases", () => {
       const reason = reasons.find((candidate) => text.test(candidate.text));
       assert.equal(reason?.path, path, JSON.stringify(reasons));
     });
+
+  it("does not mind an edited migration that somebody else has undone since", () => {
+    const applied = [{ revision: "abc123", checksum: "0".repeat(64) }];
+    const plan = planned(world("0.1.0", "def456", { applied }), goal("0.2.0"), catalogue);
+    assert.equal(steps(plan), "+abc123 +b1c2d3");
+  });
 
   it("names all faults at once", () => {
     const reasons = refused(world("0.0.9", "def456", { revisions: ["fff000"] }), goal("9.9.9"), catalogue);

@@ -6,7 +6,7 @@ import { closedGates } from "../../planner/gates";
 import { restoreNames } from "../../planner/restore-names";
 import { summarise } from "../../planner/summary";
 import type { World } from "../../planner/world";
-import { goal, invent, planned, refused, steps, world } from "./planner-cases";
+import { goal, invent, planned, refused, server, steps, stopped, world } from "./planner-cases";
 
 const catalogue = invent([
   { revisions: [{ revision: "a1" }] },
@@ -20,6 +20,7 @@ function backup(changes: Partial<BackupFacts> = {}): BackupFacts {
     release: "1.0.0",
     revision: "a1",
     fault: null,
+    databaseBytes: 2_000_000_000,
     environmentDigest: "0123456789ab",
     environment: DotenvFile.parse("CACHE_TTL=7200\n"),
     hasConfig: true,
@@ -62,14 +63,16 @@ describe("the plan of a restore", () => {
   it("is refused until its loss is accepted by an id that depends on nothing that moves", () => {
     const plan = planned(after(), goal("1.0.0"), catalogue);
     const gates = (acceptLoss: string) =>
-      closedGates(plan, { acceptBreaking: "", reviewedPlan: "", acceptLoss }, null).map(({ path }) => path);
+      closedGates(plan, { acceptBreaking: "", reviewedPlan: "", acceptLoss, allowHazards: [] }, null).map(
+        ({ path }) => path,
+      );
     assert.deepEqual(gates(""), ["octollm:acceptLoss"]);
     assert.deepEqual(gates(plan.loss.id ?? ""), []);
     const later = planned(after({}, { nextAttempt: 9 }), goal("1.0.0"), catalogue);
     assert.deepEqual([later.id, later.loss.id], [plan.id, plan.loss.id]);
     const reviewed = closedGates(
       plan,
-      { acceptBreaking: "", reviewedPlan: "abc", acceptLoss: plan.loss.id ?? "" },
+      { acceptBreaking: "", reviewedPlan: "abc", acceptLoss: plan.loss.id ?? "", allowHazards: [] },
       null,
     );
     assert.deepEqual(
@@ -190,5 +193,34 @@ describe("the plan of a restore", () => {
     const names = Object.values(restoreNames(long, `${id}${"x".repeat(40)}`, []));
     for (const name of names) assert.ok(Buffer.byteLength(String(name)) <= 63, String(name));
     assert.equal(new Set(names).size, 2);
+  });
+
+  it("is refused for what would stop it later: a held port, missing tools, no room for the database beside the old one", () => {
+    const disk = { backupsFault: null, backups: null, data: { path: "/pg", free: 1_000_000_000 } };
+    const nginx = { ...stopped, obstructed: "port 8000 is held by 'nginx' (pid 7)" };
+    const inTheWay = { disk, dumpTool: { fault: "there is no pg_dump" }, services: [nginx] };
+    assert.deepEqual(
+      refused(after({}, inTheWay), goal("1.0.0"), catalogue).map(({ path, text }) => [path, text.split(". ")[0]]),
+      [
+        ["octollm:services.orchestrator", "port 8000 is held by 'nginx' (pid 7)"],
+        ["backup", "there is no pg_dump"],
+        ["database", "the data directory '/pg' has 1.0 GB left, and the database of backup first needs 2.0 GB"],
+      ],
+    );
+  });
+
+  it("asks neither for tools nor for room once its database is in place", () => {
+    const disk = { backupsFault: null, backups: null, data: { path: "/pg", free: 0 } };
+    const unfinished = { attempt: 7, backup: "first", wish: null };
+    const plan = planned(after({ unfinished }, { disk, dumpTool: { fault: "none" } }), goal("1.0.0"), catalogue);
+    assert.equal(plan.restore.way, "done");
+  });
+
+  it("of a damaged database does not ask what it would take", () => {
+    const replica = { ...server, isReadOnly: true, mayWriteLedger: false };
+    const damaged = after({ damage: "there is no such database" }, { server: replica });
+    const asked = { ...goal("1.0.0"), restoreFrom: "first" };
+    assert.equal(planned(damaged, asked, catalogue).restore.way, "swap");
+    assert.equal(refused(after({}, { server: replica }), asked, catalogue)[0]?.path, "database");
   });
 });

@@ -70,6 +70,7 @@ describe("the settings of a stack", () => {
       acceptBreaking: "",
       reviewedPlan: "",
       acceptLoss: "",
+      allowHazards: [],
     });
     assert.ok(Object.isFrozen(settings));
   });
@@ -89,7 +90,15 @@ describe("the settings of a stack", () => {
     const site = siteOf(
       settingsOf({ databaseUrl: "postgresql://u:pa55@h/d", acceptBreaking: "1.0.0" }, ["databaseUrl"]),
     );
-    for (const key of ["version", "target", "databaseUrl", "acceptBreaking", "reviewedPlan", "acceptLoss"])
+    for (const key of [
+      "version",
+      "target",
+      "databaseUrl",
+      "acceptBreaking",
+      "reviewedPlan",
+      "acceptLoss",
+      "allowHazards",
+    ])
       assert.ok(!(key in site), key);
     assert.doesNotMatch(JSON.stringify(site), /pa55/);
   });
@@ -105,6 +114,11 @@ describe("the settings of a stack", () => {
       "a target that there is not",
       { target: "moon" },
       ['octollm:target: Invalid option: expected one of "local"|"docker"|"kubernetes"'],
+    ],
+    [
+      "a hazard that there is not",
+      { allowHazards: ["ban-drop-table", "everything"] },
+      ["octollm:allowHazards[1]: is no hazard; docs/hazards.md names them all"],
     ],
     ["an unknown key", { versoin: "1.0.0" }, ["octollm:versoin: there is no such setting"]],
     ["an unknown key of a group", { backup: { jops: 2 } }, ["octollm:backup.jops: there is no such setting"]],

@@ -12,7 +12,20 @@ const program = resolve(__dirname, "../../..");
 /** What a project of its own shares with the program's. */
 const shared = [
   ...["boot.cjs", "index.ts", "settings.ts", "version.ts", "boot", "bin", "cli", "components", "planner", "provider"],
-  ...["phases", "postgres", "backup", "runtimes", "environment", "releases", "engine", "demo", "node_modules"],
+  ...[
+    "phases",
+    "postgres",
+    "backup",
+    "runtimes",
+    "environment",
+    "releases",
+    "engine",
+    "demo",
+    "migrate",
+    "alembic",
+    "rehearsal",
+    "node_modules",
+  ],
 ];
 
 /** The stack of every test. */
