@@ -46,7 +46,7 @@ const mostWalks = 5;
 export async function runBatched(run: StepRun): Promise<RevisionResult["outcome"]> {
   return withRevisionSession(run, async (session) => {
     const started = Date.now();
-    const script = parseBatches(run.step.sql, { file: `revision ${run.step.revision} ${run.step.direction}` });
+    const script = parseBatches(run.step.sql, { file: run.step.file, firstLine: run.step.line });
     await prepareSession(session);
     const entered = await withLockRetries(run, () => enter(session, run, script));
     if (!entered) return "already there";

@@ -150,7 +150,10 @@ INSERT INTO log VALUES ('last');
 UPDATE tasks SET priority = priority / 2 WHERE in_batch(tasks);`);
     const { up } = batchedSteps(failing);
     const { error } = await applyFailing({ address, steps: [up] });
-    assert.match(error.message, /statement 5 of 6: ERROR: relation "mended" does not exist \(SQLSTATE 42P01\)/);
+    assert.match(
+      error.message,
+      /_x\.sql:18, statement 5 of 6:\n +ERROR: relation "mended" does not exist \(SQLSTATE 42P01\)\n +18 \| SELECT/,
+    );
     assert.match(error.message, /SELECT 1 \/ \(SELECT count\(\*\) FROM mended\)\n +\^/);
     await query(address, "CREATE TABLE mended AS SELECT 1");
     await apply({ address, steps: [up] });
