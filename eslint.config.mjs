@@ -21,7 +21,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ["planner/**", "releases/**", "environment/**"],
+    files: ["planner/**", "releases/**", "environment/**", "codemod/**"],
     rules: { "no-restricted-imports": seams("Pure: no Pulumi, no database.", "@pulumi/*", "pg") },
   },
   {

@@ -4,8 +4,11 @@ import { programVersion } from "../version";
 import { abortCommand } from "./abort";
 import { adoptCommand } from "./adopt";
 import { backupsCommand } from "./backups";
+import { codemodCommand } from "./codemod";
+import { envCommand } from "./env";
 import { migrateCommand } from "./migrate";
 import { rehearseCommand } from "./rehearse";
+import { releasesCommand } from "./releases";
 import { serviceCommand } from "./service";
 import { statusCommand } from "./status";
 
@@ -38,11 +41,15 @@ export async function runChore(argv: readonly string[]): Promise<number> {
     .addCommand(abortCommand())
     .addCommand(migrateCommand())
     .addCommand(rehearseCommand())
+    .addCommand(releasesCommand())
+    .addCommand(envCommand())
+    .addCommand(codemodCommand())
     .addCommand(serviceCommand(), { hidden: true });
   for (const command of [program, ...program.commands.flatMap((one) => [one, ...one.commands])]) command.exitOverride();
   try {
     await program.parseAsync(argv, { from: "user" });
-    return 0;
+    // A command may end well and still have something to say by its code.
+    return Number(process.exitCode ?? 0);
   } catch (error) {
     // Commander has already said what was wrong with the command line.
     if (error instanceof CommanderError) return error.exitCode;

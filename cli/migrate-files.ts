@@ -9,8 +9,8 @@ import { print } from "./output";
 /** `octollm migrate export-alembic <folder>`. */
 export async function exportFiles(folder: string, options: DatabaseWish & { catalogue?: string }): Promise<void> {
   const catalogue = await loadCatalogue(options.catalogue);
-  const { env: environmentFile = ".env", host = "", port = 0 } = options;
-  const settings = { environmentFile, key: "DATABASE_URL", host, port };
+  const { env: environmentFile = ".env", key = "DATABASE_URL", host = "", port = 0 } = options;
+  const settings = { environmentFile, key, host, port };
   const { written, unchanged, removed } = await exportAlembic(catalogue, folder, settings);
   for (const name of written) print(`wrote      ${name}`);
   for (const name of removed) print(`removed    ${name}`);

@@ -1,6 +1,6 @@
 import { dirname, join, relative } from "node:path";
 
-import { findDatabase, type FoundDatabase } from "../migrate/database";
+import { type DatabaseWish, findDatabase, type FoundDatabase } from "../migrate/database";
 import { describeMove } from "../migrate/describe";
 import { lookAtSchema, type SchemaLook } from "../migrate/look";
 import { finishAttempt, type MoveRequest, moveUnderLock } from "../migrate/move";
@@ -15,18 +15,15 @@ import { loadCatalogue } from "../releases/catalogue";
 import { note, print } from "./output";
 import { agreed, interrupted } from "./prompt";
 
-export interface MoveOptions {
-  readonly env?: string;
-  readonly host?: string;
-  readonly port?: number;
+export interface MoveOptions extends DatabaseWish {
   readonly catalogue?: string;
   readonly backups?: string;
-  readonly recipient: readonly string[];
+  readonly recipient?: readonly string[];
   /** False when no backup is to be made. */
   readonly backup: boolean;
-  readonly acceptBreaking: string;
-  readonly acceptLoss: string;
-  readonly allowHazard: readonly string[];
+  readonly acceptBreaking?: string;
+  readonly acceptLoss?: string;
+  readonly allowHazard?: readonly string[];
   readonly yes?: boolean;
 }
 
@@ -41,7 +38,7 @@ export async function downgrade(target: string, options: MoveOptions): Promise<v
 }
 
 async function moveTo(way: Way, target: string, options: MoveOptions): Promise<void> {
-  const { acceptBreaking, acceptLoss, allowHazard: allowHazards } = options;
+  const { acceptBreaking = "", acceptLoss = "", allowHazard: allowHazards = [] } = options;
   const accepted = { acceptBreaking, acceptLoss, allowHazards, reviewedPlan: "" };
   const wish: MoveWish = { way, target, noBackup: !options.backup, accepted };
   const catalogue = await loadCatalogue(options.catalogue);
@@ -103,7 +100,7 @@ function commandOf(way: Way, target: string): string {
 /** A backup of the database without its `.env` could not be restored: so the file has to be known. */
 function backupWish(
   { noBackup }: MoveWish,
-  { backups, recipient }: MoveOptions,
+  { backups, recipient = [] }: MoveOptions,
   { environmentFile }: FoundDatabase,
 ): MoveRequest["backup"] {
   if (noBackup) return null;

@@ -40,6 +40,7 @@ export function migrateCommand(): Command {
 function withDatabase(command: Command): Command {
   return command
     .option("--env <file>", "the installation's .env; else DATABASE_URL of the environment, else .env here")
+    .option("--key <name>", "the variable of that file with the URL; DATABASE_URL unless given")
     .option("--host <host>", "in place of the host in the URL")
     .option("--port <port>", "in place of the port in the URL", portNumber)
     .option("--catalogue <folder>", "folder of releases; this program's own unless given");
@@ -48,11 +49,11 @@ function withDatabase(command: Command): Command {
 function withMove(command: Command): Command {
   return withDatabase(command)
     .option("--backups <folder>", "folder of backups; 'backups' beside the .env unless given")
-    .option("--recipient <key>", "age public key to encrypt the backup to; may be repeated", collect, [])
+    .option("--recipient <key>", "age public key to encrypt the backup to; may be repeated", collect)
     .option("--no-backup", "make no backup before anything changes")
-    .option("--accept-breaking <version>", "the breaking release that clients are ready for", "")
-    .option("--accept-loss <id>", "the loss of data that is accepted, by its id", "")
-    .option("--allow-hazard <name>", "a hazard that may be done; may be repeated", collectHazards, [])
+    .option("--accept-breaking <version>", "the breaking release that clients are ready for")
+    .option("--accept-loss <id>", "the loss of data that is accepted, by its id")
+    .option("--allow-hazard <name>", "a hazard that may be done; may be repeated", collectHazards)
     .option("-y, --yes", "do not ask");
 }
 
@@ -62,12 +63,12 @@ function portNumber(text: string): number {
   throw new InvalidArgumentError("It is a number from 1 to 65535.");
 }
 
-function collectHazards(text: string, before: readonly string[]): string[] {
+function collectHazards(text: string, before: readonly string[] = []): string[] {
   if (!Object.hasOwn(hazards, text)) throw new InvalidArgumentError("docs/hazards.md lists them.");
   return [...before, text];
 }
 
-function collect(text: string, before: readonly string[]): string[] {
+function collect(text: string, before: readonly string[] = []): string[] {
   if (!/^age1[a-z0-9]{8,}$/.test(text))
     throw new InvalidArgumentError("It is no age recipient: it begins with 'age1'.");
   return [...before, text];

@@ -20,9 +20,9 @@ import { openStack } from "./stack";
 
 interface RehearseOptions {
   readonly stack?: string;
-  readonly backup: string;
+  readonly backup?: string;
   readonly to?: string;
-  readonly scratch: string;
+  readonly scratch?: string;
   readonly keep?: boolean;
   readonly json?: boolean;
 }
@@ -32,9 +32,9 @@ export function rehearseCommand(): Command {
   return new Command("rehearse")
     .description("try an upgrade's revisions on a backup in a scratch database: up, down, up")
     .option("-s, --stack <name>", "the stack; else the selected one")
-    .option("--backup <id>", "the backup; else the newest that is good", "")
+    .option("--backup <id>", "the backup; else the newest that is good")
     .option("--to <version>", "the release; else that of the stack, or the newest")
-    .option("--scratch <name>", "name of the scratch database, or a URL on another server", "")
+    .option("--scratch <name>", "name of the scratch database, or a URL on another server")
     .option("--keep", "keep the scratch database, to look into")
     .option("--json", "for programs")
     .action(run);
@@ -48,9 +48,9 @@ async function run(options: RehearseOptions): Promise<void> {
   const activity = { signal, progress: note };
   const look = await lookAtDatabase(live, { budgetMs: site.preview.budget * 1000, mayBeDamaged: false, catalogue });
   const own = { address: live, systemIdentifier: look.database.systemIdentifier };
-  const scratch = scratchAddress(options.scratch, own);
+  const scratch = scratchAddress(options.scratch ?? "", own);
   await judgeScratch(scratch, own);
-  const backup = await chooseBackup({ site, look, id: options.backup, ...activity });
+  const backup = await chooseBackup({ site, look, id: options.backup ?? "", ...activity });
   await judgeRoom(scratch, backup.manifest);
   const way = findWay(catalogue, backup.manifest.revision, options.to, settings.version);
   const wish: RehearsalWish = {

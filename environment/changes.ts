@@ -3,8 +3,8 @@ import { type Addition, withBlock, withoutBlock } from "./block";
 import type { DotenvFile } from "./dotenv-file";
 import { type Assignment, type DotenvLine, tokenize } from "./dotenv-line";
 import { assignmentEdit, type EnvironmentEdit, type PlainLine } from "./edits";
-import { commentedOut, type MarkedAssignment, markOf, stretches } from "./marks";
-import { pathEndsIn, withPathEnding } from "./url-path";
+import { commentedOut, type MarkedAssignment, markOf, removedFrom, removedLine, stretches } from "./marks";
+import { endingAfter, endingBefore, keyAfter, replaced, type Replacement, unreplaced } from "./replacement";
 
 /** What one release changes in an `.env` file. */
 export interface ReleaseEnvironment {
@@ -45,7 +45,11 @@ function ofKind<Kind extends EnvironmentChange["kind"]>(release: ReleaseEnvironm
 
 /** Variables whose lines this release turns into comments. */
 function hiddenKeys(release: ReleaseEnvironment): Set<string> {
-  return new Set([...ofKind(release, "deprecate"), ...ofKind(release, "url-path")].map(({ key }) => key));
+  return new Set([...ofKind(release, "deprecate"), ...replacements(release)].map(({ key }) => key));
+}
+
+function replacements(release: ReleaseEnvironment): Replacement[] {
+  return [...ofKind(release, "url-path"), ...ofKind(release, "rename")];
 }
 
 /** No line but the last may lack an end, and the last lacks one only if the file's last line did. */
@@ -68,7 +72,7 @@ function joined(file: DotenvFile, lines: readonly PlainLine[]): DotenvFile {
  */
 export function applyRelease(file: DotenvFile, release: ReleaseEnvironment): EditedFile {
   const edits: EnvironmentEdit[] = [];
-  const lines = file.lines.flatMap((line) => changedLine(line, release, edits) ?? [line]);
+  const lines = file.lines.flatMap((line) => changedLine(file, line, release, edits) ?? [line]);
   const missing = additionsFor(file, release).filter(({ key }) => file.rawBytes(key) === undefined);
   const block = withBlock(lines, release.version, missing, { lineEnd: file.lineEnd, exported: exportsAll(file) });
   edits.push(...block.edits);
@@ -79,24 +83,35 @@ export function applyRelease(file: DotenvFile, release: ReleaseEnvironment): Edi
 }
 
 /** What stands for a line after the release; null when it stays, otherwise the edits are noted. */
-function changedLine(line: DotenvLine, release: ReleaseEnvironment, edits: EnvironmentEdit[]): PlainLine[] | null {
+function changedLine(
+  file: DotenvFile,
+  line: DotenvLine,
+  release: ReleaseEnvironment,
+  edits: EnvironmentEdit[],
+): PlainLine[] | null {
   const { assignment } = line;
   if (!assignment) return null;
   const { version } = release;
-  if (ofKind(release, "deprecate").some(({ key }) => key === assignment.key)) {
+  const isFor = ({ key }: { key: string }) => key === assignment.key;
+  if (ofKind(release, "remove").some(isFor)) {
+    edits.push(assignmentEdit("-", assignment));
+    return [removedLine(line, version)];
+  }
+  if (ofKind(release, "deprecate").some(isFor)) {
     edits.push(assignmentEdit("-", assignment), assignmentEdit("+", assignment, { mark: markOf(version) }));
     return commentedOut(line, version);
   }
-  const change = ofKind(release, "url-path").find(({ key }) => key === assignment.key);
-  if (!change || pathEndsIn(assignment.raw, change.replacement)) return null;
-  const raw = withPathEnding(assignment.raw, change.suffix, change.replacement);
-  if (raw === null) return null;
+  const change = replacements(release).find(isFor);
+  // A new name that somebody has set already counts, and nothing is taken from them.
+  if (!change || (change.kind === "rename" && file.rawBytes(change.to) !== undefined)) return null;
+  const next = replaced(change, assignment);
+  if (!next) return null;
   edits.push(
-    assignmentEdit("-", assignment, { ending: change.suffix }),
-    assignmentEdit("+", assignment, { mark: markOf(version), ending: change.suffix }),
-    assignmentEdit("+", { ...assignment, raw }, { ending: change.replacement }),
+    assignmentEdit("-", assignment, { ending: endingBefore(change) }),
+    assignmentEdit("+", assignment, { mark: markOf(version), ending: endingBefore(change) }),
+    assignmentEdit("+", next, { ending: endingAfter(change) }),
   );
-  return [...commentedOut(line, version), { text: assignment.head + raw + assignment.tail, end: line.end }];
+  return [...commentedOut(line, version), { text: next.head + next.raw + next.tail, end: line.end }];
 }
 
 /**
@@ -118,11 +133,13 @@ function exportsAll(file: DotenvFile): boolean {
 
 /** Whether all other variables read as before, the new ones read as meant, and undoing gives the old bytes. */
 function isFaithful(before: DotenvFile, after: DotenvFile, release: ReleaseEnvironment, added: Addition[]): boolean {
-  const touched = new Set(release.changes.map(({ key }) => key));
+  const renamed = ofKind(release, "rename");
+  const touched = new Set([...release.changes, ...renamed.map(({ to }) => ({ key: to }))].map(({ key }) => key));
   const others = before.keys().filter((key) => !touched.has(key));
   return (
     added.every(({ key, raw }) => after.rawBytes(key) === raw) &&
     others.every((key) => after.rawBytes(key) === before.rawBytes(key)) &&
+    renamed.every(({ key, to }) => after.rawBytes(to) === (before.rawBytes(to) ?? before.rawBytes(key))) &&
     undoRelease(after, release).file.toBuffer().equals(undoRelease(before, release).file.toBuffer())
   );
 }
@@ -144,23 +161,26 @@ function withRestored(file: DotenvFile, release: ReleaseEnvironment): EditedFile
   const parts = stretches(file.lines, release.version, hiddenKeys(release));
   const edits: EnvironmentEdit[] = [];
   const lines: PlainLine[] = [];
-  const replaced = new Map<DotenvLine, PlainLine[]>();
+  const turned = new Map<DotenvLine, PlainLine[]>();
+  const removedKeys = new Set(ofKind(release, "remove").map(({ key }) => key));
   parts.forEach((part, index) => {
     if (part.kind === "line") {
-      lines.push(...(replaced.get(part.line) ?? [part.line]));
+      const removed = removedFrom(part.line, release.version, removedKeys);
+      if (removed) edits.push(assignmentEdit("+", removed.assignment));
+      lines.push(...(removed ? [removed.line] : (turned.get(part.line) ?? [part.line])));
       return;
     }
-    const change = ofKind(release, "url-path").find(({ key }) => key === part.marked.assignment.key);
-    const successor = change && nextOf(change.key, parts.slice(index + 1));
+    const change = replacements(release).find(({ key }) => key === part.marked.assignment.key);
+    const successor = change && nextOf(change, parts.slice(index + 1));
     if (!change || !successor) {
       edits.push(...restoring(part.marked, release.version, null));
       lines.push(part.marked.line);
       return;
     }
-    const outcome = urlTurnedBack(part.marked, successor, change, release.version);
+    const outcome = turnedBack(part.marked, successor, change, release.version);
     edits.push(...outcome.edits);
     lines.push(...outcome.here);
-    replaced.set(successor.line, outcome.there);
+    turned.set(successor.line, outcome.there);
   });
   return edits.length === 0 ? { file, edits } : { file: joined(file, lines), edits };
 }
@@ -170,11 +190,12 @@ interface SetLine {
   readonly assignment: Assignment;
 }
 
-/** The line that sets the key next, unless another of our comments for it comes first. */
-function nextOf(key: string, parts: ReturnType<typeof stretches>): SetLine | undefined {
+/** The line that the change left, unless another of our comments for it comes first. */
+function nextOf(change: Replacement, parts: ReturnType<typeof stretches>): SetLine | undefined {
   for (const part of parts) {
-    const assignment = part.kind === "line" ? part.line.assignment : part.marked.assignment;
-    if (assignment?.key === key) return part.kind === "line" ? { line: part.line, assignment } : undefined;
+    if (part.kind === "marked" && part.marked.assignment.key === change.key) return undefined;
+    const assignment = part.kind === "line" ? part.line.assignment : null;
+    if (part.kind === "line" && assignment?.key === keyAfter(change)) return { line: part.line, assignment };
   }
   return undefined;
 }
@@ -186,32 +207,33 @@ function restoring({ assignment }: MarkedAssignment, version: string, ending: st
   ];
 }
 
-/** Undoes one URL: what stands where our comment was (`here`), and where its new line was (`there`). */
-function urlTurnedBack(
+/** Undoes one replacement: what stands where our comment was (`here`), and where its new line was (`there`). */
+function turnedBack(
   old: MarkedAssignment,
   current: SetLine,
-  { suffix, replacement }: Change<"url-path">,
+  change: Replacement,
   version: string,
 ): { here: PlainLine[]; there: PlainLine[]; edits: EnvironmentEdit[] } {
-  const { head, tail, raw } = current.assignment;
-  const removal = assignmentEdit("-", current.assignment, { ending: replacement });
-  if (raw === withPathEnding(old.assignment.raw, suffix, replacement) && tail === old.assignment.tail)
-    return { here: [old.line], there: [], edits: [...restoring(old, version, suffix), removal] };
+  const [before, after] = [endingBefore(change), endingAfter(change)];
+  const removal = assignmentEdit("-", current.assignment, { ending: after });
+  const made = replaced(change, old.assignment);
+  if (made && made.raw === current.assignment.raw && made.tail === current.assignment.tail)
+    return { here: [old.line], there: [], edits: [...restoring(old, version, before), removal] };
 
-  // Edited since: the operator's URL counts, and the older one stays as an ordinary comment.
+  // Edited since: the operator's value counts, and the older one stays as an ordinary comment.
   const plain = tokenize(
     commentedOut(old.line, version)
       .map(({ text, end }) => text.replace(markOf(version), "# ") + end)
       .join(""),
   );
   const edits = [
-    assignmentEdit("-", old.assignment, { mark: markOf(version), ending: suffix }),
-    assignmentEdit("+", old.assignment, { mark: "# ", ending: suffix }),
+    assignmentEdit("-", old.assignment, { mark: markOf(version), ending: before }),
+    assignmentEdit("+", old.assignment, { mark: "# ", ending: before }),
   ];
-  const turned = withPathEnding(raw, replacement, suffix);
-  if (turned === null) return { here: plain, there: [current.line], edits };
-  const line = { text: head + turned + tail, end: current.line.end };
-  edits.push(removal, assignmentEdit("+", { ...current.assignment, raw: turned }, { ending: suffix }));
+  const earlier = unreplaced(change, current.assignment);
+  if (!earlier) return { here: plain, there: [current.line], edits };
+  const line = { text: earlier.head + earlier.raw + earlier.tail, end: current.line.end };
+  edits.push(removal, assignmentEdit("+", earlier, { ending: before }));
   return { here: plain, there: [line], edits };
 }
 

@@ -15,6 +15,26 @@ export function commentedOut(line: PlainLine, version: string): PlainLine[] {
   return physical;
 }
 
+/** What the comment that stands for a removed line begins with. */
+export function removedMarkOf(version: string): string {
+  return `# [octollm ${version}: removed] `;
+}
+
+/** The comment in place of a removed line: no search for the variable finds it, and the way back is exact. */
+export function removedLine(line: PlainLine, version: string): PlainLine {
+  return { text: removedMarkOf(version) + Buffer.from(line.text, "latin1").toString("base64"), end: line.end };
+}
+
+/** The line that one of our comments stands for; null when it is none, or names a variable that was not removed. */
+export function removedFrom(line: PlainLine, version: string, keys: ReadonlySet<string>): MarkedAssignment | null {
+  const mark = removedMarkOf(version);
+  if (!line.text.startsWith(mark)) return null;
+  const text = Buffer.from(line.text.slice(mark.length), "base64").toString("latin1");
+  const [only, ...others] = tokenize(text + line.end);
+  if (!only?.assignment || others.length > 0 || !keys.has(only.assignment.key)) return null;
+  return removedLine(only, version).text === line.text ? { line: only, assignment: only.assignment } : null;
+}
+
 /** An assignment that stands in the file as comments of ours. */
 export interface MarkedAssignment {
   readonly line: DotenvLine;

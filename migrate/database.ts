@@ -9,6 +9,8 @@ import { type DatabaseAddress, parseDatabaseUrl } from "../postgres/connection";
 export interface DatabaseWish {
   /** An installation's `.env`. */
   readonly env?: string;
+  /** The variable of that file with the URL; DATABASE_URL unless given. */
+  readonly key?: string;
   /** In place of what the URL says. */
   readonly host?: string;
   readonly port?: number;
@@ -26,7 +28,7 @@ export interface FoundDatabase {
  *
  * @throws Error that says what to name
  */
-export async function findDatabase({ env, host, port }: DatabaseWish): Promise<FoundDatabase> {
+export async function findDatabase({ env, key, host, port }: DatabaseWish): Promise<FoundDatabase> {
   const { DATABASE_URL: url } = process.env;
   const instead = { ...(host === undefined ? {} : { host }), ...(port === undefined ? {} : { port }) };
   if (env === undefined && url) return { address: { ...parseDatabaseUrl(url), ...instead }, environmentFile: null };
@@ -37,5 +39,8 @@ export async function findDatabase({ env, host, port }: DatabaseWish): Promise<F
         "installation's .env:\n  octollm migrate ... --env /srv/octollm/.env",
     );
   const { file } = await readDotenv(path);
-  return { address: databaseAddress(file, { path, ...instead }), environmentFile: path };
+  return {
+    address: databaseAddress(file, { path, ...(key === undefined ? {} : { key }), ...instead }),
+    environmentFile: path,
+  };
 }

@@ -15,7 +15,7 @@ import { type Attempt, closeFailed, closeSucceeded, recordBackup, recordCounts, 
 import { acquireUpgradeLock } from "../postgres/lock";
 import { applyRevisions } from "../postgres/runner";
 import type { Catalogue } from "../releases/release";
-import { programVersion } from "../version";
+import { schemaAttempt } from "./attempt";
 import { refuseClients } from "./clients";
 import type { SchemaLook } from "./look";
 
@@ -75,18 +75,7 @@ export async function moveUnderLock(
 }
 
 async function open({ address, catalogue, move }: MoveRequest, { look }: SchemaLook): Promise<number> {
-  const opened = {
-    stack: stackName,
-    host: hostname(),
-    pid: process.pid,
-    programVersion,
-    planId: move.id,
-    reviewedPlan: null,
-    fromVersion: move.before ?? "none",
-    toVersion: move.after ?? "none",
-    direction: move.direction,
-    scope: "schema" as const,
-  };
+  const opened = schemaAttempt(stackName, move);
   const standing = standingRevisions(catalogue, look.database.revisions);
   return withLedger({ address }, (client) => enterAttempt(client, opened, standing));
 }

@@ -6,6 +6,7 @@ import { loadSchema } from "../backup/compare";
 import type { Manifest } from "../backup/manifest";
 import { withOpenBackup } from "../backup/open";
 import { dropDeadScratches } from "../backup/scratch";
+import { schemaAttempt } from "../migrate/attempt";
 import { lookAtSchema } from "../migrate/look";
 import type { Activity } from "../phases/attempt";
 import { describeServer } from "../phases/observe";
@@ -25,7 +26,6 @@ import { compareSchemas, readSchemaLines } from "../postgres/schema-lines";
 import { compareFingerprints, fingerprintTables, type TableFingerprints } from "../postgres/table-fingerprints";
 import { inTransaction } from "../postgres/transaction";
 import type { Catalogue, Migration } from "../releases/release";
-import { programVersion } from "../version";
 import type { GoodBackup } from "./choose";
 import { ScratchError } from "./scratch";
 
@@ -163,18 +163,7 @@ interface Gone {
 async function run({ scratch, site }: RehearsalWish, move: SchemaMove, activity: Activity): Promise<Gone> {
   const attempt = await withClient(scratch, { name: "ledger" }, async (client) => {
     await ensureLedger(client);
-    return openAttempt(client, {
-      stack: "rehearse",
-      host: hostname(),
-      pid: process.pid,
-      programVersion,
-      planId: move.id,
-      reviewedPlan: null,
-      fromVersion: move.before ?? "none",
-      toVersion: move.after ?? "none",
-      direction: move.direction,
-      scope: "schema",
-    });
+    return openAttempt(client, schemaAttempt("rehearse", move));
   });
   const { lockTimeout, retries, concurrentlyTimeout } = site.migration;
   const results = await applyRevisions({

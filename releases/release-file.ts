@@ -6,6 +6,8 @@ import type { EnvironmentChange, Release } from "./release";
 
 const key = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "must be the name of a variable");
 const relativePath = z.string().regex(/^\//, "must begin with '/'");
+const clientPath = z.string().regex(/^(\/[A-Za-z0-9._~-]+)+$/, "must be a path such as /tasks");
+const version = z.string().regex(/^\d+\.\d+\.\d+$/, "must be a version such as 1.0.0");
 
 const environmentChange = z.union([
   z
@@ -14,6 +16,11 @@ const environmentChange = z.union([
   z
     .strictObject({ deprecate: key })
     .transform(({ deprecate }): EnvironmentChange => ({ kind: "deprecate", key: deprecate })),
+  z.strictObject({ remove: key }).transform(({ remove }): EnvironmentChange => ({ kind: "remove", key: remove })),
+  z
+    .strictObject({ rename: key, to: key })
+    .refine(({ rename, to }) => rename !== to, { path: ["to"], message: "must be another name" })
+    .transform(({ rename, to }): EnvironmentChange => ({ kind: "rename", key: rename, to })),
   z
     .strictObject({ require: key, text: z.string().min(1) })
     .transform(({ require, text }): EnvironmentChange => ({ kind: "require", key: require, text })),
@@ -22,9 +29,40 @@ const environmentChange = z.union([
     .transform(({ url_path, ...rest }): EnvironmentChange => ({ kind: "url-path", key: url_path, ...rest })),
 ]);
 
+const sentence = { breaking: z.boolean(), text: z.string().min(1) };
+const fieldName = z.string().regex(/^[A-Za-z_]\w*$/, "must be the name of a field");
+
+const apiChange = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("path"), from: clientPath, to: clientPath, ...sentence }),
+  z.strictObject({ kind: z.literal("removed"), path: clientPath, ...sentence }),
+  z.strictObject({
+    kind: z.literal("scale"),
+    field: fieldName,
+    from: z.tuple([z.int(), z.int()]).refine(([low, high]) => low < high, "must be a lower and a higher number"),
+    factor: z.int().min(2),
+    ...sentence,
+  }),
+  z
+    .strictObject({
+      kind: z.literal("sdk"),
+      package: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, "must be the name of a package"),
+      version,
+      modules: z.array(z.string().min(1)).min(1),
+      client: fieldName,
+      base_path: clientPath,
+      ...sentence,
+    })
+    .transform(({ base_path, ...rest }) => ({ ...rest, basePath: base_path })),
+]);
+
+const clientHints = z.strictObject({
+  addresses: z.array(z.string().regex(/^[a-z0-9.-]+(:\d+)?$/, "must be 'host' or 'host:port' in lower case")),
+  names: z.array(z.string().regex(/^[a-z0-9_]{4,}$/, "must be four or more lower-case letters")),
+});
+
 const releaseSchema = z
   .strictObject({
-    version: z.string().regex(/^\d+\.\d+\.\d+$/, "must be a version such as 1.0.0"),
+    version,
     date: z.iso.date(),
     type: z.enum(["initial", "minor", "breaking"]),
     notes: z.array(z.string()),
@@ -33,9 +71,8 @@ const releaseSchema = z
     strict_head: z.boolean(),
     required_stop: z.boolean(),
     environment: z.array(environmentChange),
-    api: z.array(
-      z.strictObject({ kind: z.enum(["path", "removed", "scale"]), breaking: z.boolean(), text: z.string() }),
-    ),
+    api: z.array(apiChange),
+    clients: clientHints.nullable().default(null),
     smoke: z.array(
       z.strictObject({
         service: z.string(),
@@ -99,6 +136,7 @@ type Issue = z.core.$ZodIssue;
 /** What is wrong with the one kind of change that was meant, told by its keys; else what kinds there are. */
 function withoutUnion(issue: Issue): Issue[] {
   if (issue.code !== "invalid_union") return [issue];
+  if (issue.discriminator !== undefined) return [{ ...issue, message: "must be one of path, removed, scale, sdk" }];
   const meant = issue.errors.find((branch) =>
     branch.every(({ code, path }) => code !== "unrecognized_keys" && path.length > 0),
   );
@@ -107,7 +145,8 @@ function withoutUnion(issue: Issue): Issue[] {
     {
       ...issue,
       message:
-        "must be one of { add, default[, from] }, { deprecate }, { require, text }, { url_path, suffix, replacement }",
+        "must be one of { add, default[, from] }, { rename, to }, { deprecate }, { remove }, { require, text }, " +
+        "{ url_path, suffix, replacement }",
     },
   ];
 }

@@ -17,6 +17,8 @@ export interface Release {
   readonly requiredStop: boolean;
   readonly environment: readonly EnvironmentChange[];
   readonly api: readonly ApiChange[];
+  /** Null when the release adds nothing to what earlier ones say. */
+  readonly clients: ClientHints | null;
   readonly smoke: readonly SmokeRequest[];
   readonly invariants: readonly Invariant[];
   /** A query that answers whether a schema is this release's; null when nothing tells. Stamps are not looked at. */
@@ -33,16 +35,53 @@ export type EnvironmentChange =
   | { readonly kind: "add"; readonly key: string; readonly from?: string; readonly default: string }
   /** A variable that this release no longer reads: its line is commented out. */
   | { readonly kind: "deprecate"; readonly key: string }
+  /** A variable that this release no longer reads, and that nobody shall find in the file: its line goes. */
+  | { readonly kind: "remove"; readonly key: string }
+  /** A variable with another name: value and place stay. Where the new name is set already, nothing happens. */
+  | { readonly kind: "rename"; readonly key: string; readonly to: string }
   /** A variable that the release needs, and for which nobody but the operator knows the value. */
   | { readonly kind: "require"; readonly key: string; readonly text: string }
   /** A URL whose path ends in `suffix` and gets another ending; an absent or empty value is left alone. */
   | { readonly kind: "url-path"; readonly key: string; readonly suffix: string; readonly replacement: string };
 
-export interface ApiChange {
-  readonly kind: "path" | "removed" | "scale";
+/** What client programs have to do about a release; `octollm codemod` does it to their code. */
+export type ApiChange = {
   readonly breaking: boolean;
   /** One sentence for operators and client authors. */
   readonly text: string;
+} & (
+  | { readonly kind: "path"; readonly from: string; readonly to: string }
+  | { readonly kind: "removed"; readonly path: string }
+  /** Numbers from `from[0]` to `from[1]` in a field of requests and answers become `factor` times as large. */
+  | {
+      readonly kind: "scale";
+      readonly field: string;
+      readonly from: readonly [number, number];
+      readonly factor: number;
+    }
+  | SdkChange
+);
+
+/** Programs that use the SDK take another version of it, whose client has another base URL. */
+export interface SdkChange {
+  readonly kind: "sdk";
+  /** Its name in requirements files, pyproject.toml and package.json. */
+  readonly package: string;
+  readonly version: string;
+  /** Names of modules that programs import it by. */
+  readonly modules: readonly string[];
+  /** The class whose `base_url` changes. */
+  readonly client: string;
+  /** What is put behind the base URL. */
+  readonly basePath: string;
+}
+
+/** How client programs show that it is OctoLLM that they speak to. */
+export interface ClientHints {
+  /** `host` or `host:port`; a host stands for the names that begin with it and a dot, too. */
+  readonly addresses: readonly string[];
+  /** Parts of names of variables, in lower case. */
+  readonly names: readonly string[];
 }
 
 /** A read-only request that the release must answer as described. */

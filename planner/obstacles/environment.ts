@@ -1,4 +1,5 @@
-import type { Catalogue, EnvironmentChange } from "../../releases/release";
+import type { DotenvFile } from "../../environment/dotenv-file";
+import type { Catalogue, EnvironmentChange, Release } from "../../releases/release";
 import { findRelease, releasesBetween } from "../chain";
 import type { Plan } from "../plan";
 import type { Refusal } from "../refusals";
@@ -7,23 +8,39 @@ import type { World } from "../world";
 /** What the operator has to put right in `.env` before its new lines can be written. */
 export function judgeEnvironment(plan: Plan, { environment }: World, catalogue: Catalogue): Refusal[] {
   const { file } = plan.environment;
-  const changes = plan.environment.apply.flatMap((version) => findRelease(catalogue, version)?.environment ?? []);
-  const touched = new Set(changes.flatMap(keysOf));
+  const apply = plan.environment.apply.flatMap((version) => findRelease(catalogue, version) ?? []);
+  return judgeDotenv(environment, file, apply, releasesBetween(catalogue, plan.from, plan.to));
+}
+
+/**
+ * The same for a file alone.
+ *
+ * @param path - the file's, for the texts
+ * @param apply - the releases that change something in it
+ * @param passed - all releases on the way
+ */
+export function judgeDotenv(
+  environment: DotenvFile,
+  path: string,
+  apply: readonly Release[],
+  passed: readonly Release[],
+): Refusal[] {
+  const touched = new Set(apply.flatMap((release) => release.environment.flatMap(keysOf)));
   const twice = environment.duplicates().filter((key) => touched.has(key));
-  const required = releasesBetween(catalogue, plan.from, plan.to).flatMap((release) =>
+  const required = passed.flatMap((release) =>
     release.environment.flatMap((change) =>
       change.kind === "require" ? [{ ...change, version: release.version }] : [],
     ),
   );
   return [
     ...twice.map((key) => ({
-      path: `${file}: ${key}`,
+      path: `${path}: ${key}`,
       text: `stands more than once, and the upgrade changes it. Keep the line that counts, the last one, and remove the others`,
     })),
     ...required
       .filter(({ key }) => !environment.get(key))
       .map(({ key, version, text }) => ({
-        path: `${file}: ${key}`,
+        path: `${path}: ${key}`,
         text: `OctoLLM ${version} needs a value for it: ${text}. Add the line '${key}=...', which the release before ignores`,
       })),
   ];

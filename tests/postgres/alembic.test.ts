@@ -321,6 +321,8 @@ describe("the real Alembic and this program on one database", function () {
     writeFileSync(file, `\ufeff${lines.join("\r\n")}\r\n`);
     const ours = await exported.octollm("migrate", "current", "--env", file);
     assert.equal(await exported.alembic("-x", `env=${file}`, "current"), ours);
+    writeFileSync(file, `DB=${exported.databaseUrl}\n`);
+    assert.equal(await exported.octollm("migrate", "current", "--env", file, "--key", "DB"), ours);
     writeFileSync(
       file,
       `POSTGRES_USER=${user}\nPOSTGRES_PASSWORD=${password} # x\nPOSTGRES_DB=${database}\nPOSTGRES_PORT=${port}\n`,

@@ -31,7 +31,7 @@ const releaseFiles: readonly [string, Break, string | RegExp][] = [
   [
     "an unknown key of a smoke request",
     replace(breaking, "path: /tasks, status", "path: /tasks, body: x, status"),
-    `${breaking}:27: 'smoke.1' there is no key 'body'`,
+    `${breaking}:40: 'smoke.1' there is no key 'body'`,
   ],
   [
     "a wrong type",
@@ -42,7 +42,7 @@ const releaseFiles: readonly [string, Break, string | RegExp][] = [
   [
     "a missing key of a smoke request",
     replace(breaking, "method: POST, ", ""),
-    `${breaking}:28: 'smoke.2.method' is missing`,
+    `${breaking}:41: 'smoke.2.method' is missing`,
   ],
   [
     "another version than its folder's",
@@ -57,18 +57,44 @@ const releaseFiles: readonly [string, Break, string | RegExp][] = [
   ["no date", replace(minor, "2025-12-01", "2025-02-30"), `${minor}:2: 'date' Invalid ISO date`],
   [
     "a smoke path without '/'",
-    replace(breaking, "path: /execute", "path: execute"),
-    `${breaking}:28: 'smoke.2.path' must begin with '/'`,
+    replace(breaking, "path: /execute, status", "path: execute, status"),
+    `${breaking}:41: 'smoke.2.path' must begin with '/'`,
   ],
   [
     "a smoke status that is none",
     replace(breaking, "status: 200", "status: 1000"),
-    /^1\.0\.0\/release\.yaml:26: 'smoke\.0\.status' Too big/,
+    /^1\.0\.0\/release\.yaml:39: 'smoke\.0\.status' Too big/,
+  ],
+  [
+    "an API change of no kind",
+    replace(breaking, "kind: scale", "kind: scales"),
+    `${breaking}:23: 'api.1.kind' must be one of path, removed, scale, sdk`,
+  ],
+  [
+    "an API path that is none",
+    replace(breaking, "from: /tasks, to", "from: tasks, to"),
+    `${breaking}:22: 'api.0.from' must be a path such as /tasks`,
+  ],
+  [
+    "a scale that goes down",
+    replace(breaking, "from: [1, 5]", "from: [5, 1]"),
+    `${breaking}:25: 'api.1.from' must be a lower and a higher number`,
+  ],
+  ["a scale without factor", replace(breaking, "    factor: 2\n", ""), `${breaking}:23: 'api.1.factor' is missing`],
+  [
+    "an address of OctoLLM that is a URL",
+    replace("0.1.0/release.yaml", '"localhost:8000"', '"http://localhost:8000"'),
+    `0.1.0/release.yaml:22: 'clients.addresses.0' must be 'host' or 'host:port' in lower case`,
   ],
   [
     "an environment change of no kind",
-    replace(minor, "{ deprecate: CACHE_TTL }", "{ remove: CACHE_TTL }"),
-    `${minor}:27: 'environment.6' must be one of { add, default[, from] }, { deprecate }, { require, text }, { url_path, suffix, replacement }`,
+    replace(minor, "{ deprecate: CACHE_TTL }", "{ erase: CACHE_TTL }"),
+    `${minor}:27: 'environment.6' must be one of { add, default[, from] }, { rename, to }, { deprecate }, { remove }, { require, text }, { url_path, suffix, replacement }`,
+  ],
+  [
+    "a variable that gets the name that it has",
+    replace(minor, "{ deprecate: CACHE_TTL }", "{ rename: CACHE_TTL, to: CACHE_TTL }"),
+    `${minor}:27: 'environment.6.to' must be another name`,
   ],
   [
     "an environment change with a bad name",
@@ -267,7 +293,7 @@ describe("a broken release is refused with file, line and reason", () => {
         `${minor}:36`,
         `${index}:5`,
         `${brin}:12`,
-        `${breaking}:28`,
+        `${breaking}:29`,
         `${scale}:1`,
       ].toSorted(),
     );

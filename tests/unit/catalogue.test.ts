@@ -111,6 +111,7 @@ describe("OctoLLM's own releases, as its migration guide describes them", () => 
         ["path", true, "/tasks moves to /api/v1/tasks"],
         ["scale", true, "Task priorities go from 1-5 to 1-10: clients send twice the old number"],
         ["removed", true, "The deprecated /execute is removed"],
+        ["sdk", false, "Programs that use octollm-sdk take 1.0.0, and a base_url that ends in /api/v1"],
       ],
     );
     assert.deepEqual(environment, [

@@ -143,6 +143,7 @@ export function invent(
       requiredStop: false,
       environment: [],
       api: [],
+      clients: null,
       smoke: [],
       invariants: [],
       recognisedBy: null,
