@@ -10,7 +10,7 @@ import { benchGenerated } from "./generated";
 import { benchLoader } from "./loader";
 import { seconds } from "./measure";
 import { octollm } from "./octollm";
-import { benchRewrite } from "./rewrite";
+import { benchPriorityChange } from "./priority-change";
 
 const stack = "bench";
 const rounds = 5;
@@ -34,7 +34,10 @@ async function main(): Promise<void> {
     for (const size of megabytes)
       report("Backup and restore", await benchBackups(server, folder, { megabytes: size, rounds: size > 100 ? 1 : 3 }));
     report("Generated resources: both engines", await benchGenerated(3));
-    report("The priority change", await benchRewrite(server, [10_000, 100_000, 1_000_000]));
+    report(
+      "The priority change",
+      await benchPriorityChange(server, [10_000, 100_000, 1_000_000, 3_000_000], (rows) => (rows > 100_000 ? 1 : 3)),
+    );
   } finally {
     server.destroy();
     rmSync(folder, { recursive: true, force: true });

@@ -1,6 +1,16 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { createHash, randomBytes, randomInt } from "node:crypto";
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve, sep } from "node:path";
@@ -84,6 +94,19 @@ export class PrivatePostgres {
     return server;
   }
 
+  /** Makes a standby of `primary` in `folder`, and starts it on a port of its own. */
+  static async standby(folder: string, primary: PrivatePostgres): Promise<PrivatePostgres> {
+    const { host, port, user, password } = primary.address;
+    const standby = new PrivatePostgres(folder, { host, port: await freePort(), user, password });
+    mkdirSync(folder, { recursive: true, mode: 0o755 });
+    if (standby.#owner) chownSync(folder, standby.#owner.uid, standby.#owner.gid);
+    const source = ["-h", host, "-p", String(port), "-U", user, "-w", "-c", "fast", "-X", "stream"];
+    standby.#run("pg_basebackup", ["-D", standby.#data, "-R", "--no-sync", ...source], { PGPASSWORD: password });
+    appendFileSync(join(standby.#data, "postgresql.auto.conf"), `port = ${standby.address.port}\n`);
+    standby.start();
+    return standby;
+  }
+
   get #data(): string {
     return join(this.folder, "data");
   }
@@ -125,7 +148,7 @@ export class PrivatePostgres {
     writeFileSync(join(this.#data, "postgresql.auto.conf"), text.join(""));
   }
 
-  #run(program: string, args: string[]): void {
+  #run(program: string, args: string[], env: Record<string, string> = {}): void {
     // Output goes to a file: a daemon that inherits a pipe would keep this call waiting for ever.
     const output = join(this.folder, `${program}.out`);
     const shell = `exec "$0" "$@" >"${output}" 2>&1`;
@@ -133,7 +156,7 @@ export class PrivatePostgres {
       cwd: this.folder,
       stdio: "ignore",
       ...this.#owner,
-      env: { ...process.env, HOME: this.folder, LC_ALL: "C" },
+      env: { ...process.env, HOME: this.folder, LC_ALL: "C", ...env },
     });
     if (result.status !== 0) {
       const said = existsSync(output) ? readFileSync(output, "utf8").trim() : String(result.error ?? "");

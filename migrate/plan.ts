@@ -3,8 +3,10 @@ import { revisionIndex } from "../planner/chain";
 import { type Acceptance, type Acceptances, judgeBreaking, judgeHazards, judgeLoss } from "../planner/gates";
 import { judgeRelations } from "../planner/obstacles/relations";
 import { judgeServer } from "../planner/obstacles/server";
+import { judgeWays } from "../planner/obstacles/ways";
 import { judgeChecksums, type Refusal } from "../planner/refusals";
 import { moveSchema, type SchemaMove } from "../planner/schema-move";
+import type { UnfinishedBatches } from "../postgres/batch-state";
 import type { Attempt } from "../postgres/ledger";
 import type { Catalogue } from "../releases/release";
 import type { SchemaLook } from "./look";
@@ -51,7 +53,14 @@ export function planMove(catalogue: Catalogue, { look, here }: SchemaLook, { way
   const began = resumes && revisionIndex(catalogue, resumes.fromVersion === "none" ? null : resumes.fromVersion);
   const place = resolveTarget(catalogue, way, target, { here, start: began ?? here });
   const recorded = ledger.lastSucceeded?.toVersion ?? null;
-  const move = moveSchema(catalogue, { here, place, serves: recorded, server: describeServer(look) });
+  const move = moveSchema(catalogue, {
+    here,
+    place,
+    serves: recorded,
+    server: describeServer(look),
+    tables: look.tables,
+    halfDone: ledger.unfinishedBatches,
+  });
   if ("dead" in move)
     throw new TargetError(
       `Nothing but a backup leads back from there: ${move.dead.map(({ revision, downLoss }) => `${revision} has no way down (${downLoss ?? ""})`).join("; ")}. ` +
@@ -68,6 +77,7 @@ export function judgeMove(
   { accepted, noBackup }: MoveWish,
 ): Refusal[] {
   const { database, ledger } = look;
+  const halfDone = ledger.unfinishedBatches;
   const world = { database: database.database, server: describeServer(look) };
   const plan = {
     revisions: { pre: move.steps, post: [] },
@@ -75,12 +85,29 @@ export function judgeMove(
   };
   return [
     ...judgeOpen(ledger.openAttempt),
-    ...judgeChecksums({ applied: ledger.appliedRevisions, revisions: database.revisions }, catalogue),
+    ...judgeChecksums({ applied: ledger.appliedRevisions, revisions: database.revisions, halfDone }, catalogue),
+    ...judgeHalfDone(move, halfDone),
+    ...judgeWays(plan, { tables: look.tables, halfDone }, catalogue),
     ...judgeServer(plan, world),
     ...judgeRelations(plan, world, catalogue),
     ...judgeBreaking(move, accepted, byOption),
     ...judgeLoss(move, accepted, byOption),
     ...judgeHazards(move.steps, accepted, byOption),
+  ];
+}
+
+/** Batches that stopped half-way can only be gone on with here: what undoes them is planned with the whole installation. */
+function judgeHalfDone({ steps }: SchemaMove, halfDone: UnfinishedBatches | null): Refusal[] {
+  const [first] = steps;
+  if (!halfDone || (first?.revision === halfDone.revision && first.direction === halfDone.direction)) return [];
+  const { revision, direction, rowsDone } = halfDone;
+  return [
+    {
+      path: "ledger",
+      text:
+        `the batches of revision '${revision}' stopped half-way going ${direction}, after ${rowsDone} rows. Go on with it: octollm ` +
+        `migrate ${direction === "up" ? `upgrade ${revision}` : "downgrade -1"}; or have it undone: npx octollm up`,
+    },
   ];
 }
 

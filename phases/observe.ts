@@ -13,7 +13,8 @@ import { processRuntime } from "../runtimes/process";
 import { nextAttemptWithoutLedger } from "./attempt-number";
 import { readDisk } from "./disk";
 import { FaultCollector, type ObservedService } from "./faults";
-import { type DatabaseLook, lookAtDatabase, readRestoreWorld } from "./restore-facts";
+import { withKeptReleases } from "./kept-releases";
+import { type DatabaseLook, lookAtDatabase, lookAtTables, readRestoreWorld } from "./restore-facts";
 import { catalogueFolder, readAddress, readEnvironment, serviceSpecs, type Site } from "./site";
 
 /** What Preflight saw: the planner's world, and the facts behind it. */
@@ -50,16 +51,24 @@ export type Known = Pick<Observation, "address" | "catalogue">;
 export async function observe(view: View, known?: Known): Promise<Observation> {
   const { site, version, databaseUrl, restoreFrom = "" } = view;
   const faults = new FaultCollector();
-  const catalogue = known?.catalogue ?? (await faults.of("catalogue", loadCatalogue(catalogueFolder(site))));
+  const own = known?.catalogue ?? (await faults.of("catalogue", loadCatalogue(catalogueFolder(site))));
   const environment = await faults.of(site.environmentFile, readEnvironment(site));
   const services = environment && (await faults.of("services", inspectServices(site, version)));
   const urlFrom = databaseUrl === "" ? site.environmentFile : "octollm:databaseUrl";
   const canAsk = environment !== null || databaseUrl !== "";
   const address = known?.address ?? (canAsk ? await faults.of(urlFrom, readAddress(site, databaseUrl)) : null);
-  const how = { budgetMs: site.preview.budget * 1000, mayBeDamaged: restoreFrom !== "", catalogue };
+  const how = { budgetMs: site.preview.budget * 1000, mayBeDamaged: restoreFrom !== "", catalogue: own };
   const found = address && (await faults.of("database", lookAtDatabase(address, how)));
-  if (!catalogue || !environment || !services || !address || !found) throw faults.fault(services ?? []);
+  if (!own || !environment || !services || !address || !found) throw faults.fault(services ?? []);
   const { database, ledger, measures, looksLike, damage } = found;
+  const { catalogue, kept } = await withKeptReleases({
+    catalogue: own,
+    folder: catalogueFolder(site),
+    revisions: database.revisions,
+    version,
+    kept: found.keptFiles,
+    applied: ledger.appliedRevisions,
+  });
   const world: World = {
     database: database.database,
     release: findRunningRelease({ services, database, ledger, catalogue }),
@@ -82,6 +91,9 @@ export async function observe(view: View, known?: Known): Promise<Observation> {
     environment: environment.file,
     environmentDigest: environmentDigest(environment.file.toBuffer()),
     applied: ledger.appliedRevisions,
+    tables: kept.length === 0 ? found.tables : await lookAtTables(address, catalogue, how.budgetMs),
+    keptReleases: kept,
+    halfDone: ledger.unfinishedBatches,
     restore: await readRestoreWorld(site, found, version),
   };
   return { world, address, catalogue, database, ledger, measures, services };

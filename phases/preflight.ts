@@ -8,14 +8,16 @@ import type { Plan } from "../planner/plan";
 import type { Refusal } from "../planner/refusals";
 import type { Client } from "../postgres/connection";
 import { ensureLedger, type NewAttempt, openAttempt, recordPhase } from "../postgres/ledger";
+import { recordReleaseFiles } from "../postgres/ledger-releases";
 import { recordUndoneElsewhere } from "../postgres/ledger-revisions";
+import { readCatalogueFiles } from "../releases/catalogue-files";
 import { programVersion } from "../version";
 import { type Attempt, type AttemptProgress, noProgress, PhaseError, type StopAfter, withLedger } from "./attempt";
 import { keepAttemptNumber } from "./attempt-number";
 import { describeRefusals } from "./faults";
 import { type Observation, observe } from "./observe";
 import { verifyBeforeRestore } from "./restore";
-import { goalOf, logOffsets, type Site } from "./site";
+import { catalogueFolder, goalOf, logOffsets, type Site } from "./site";
 
 /** Which database a stack belongs to; a null identifier is one that the role may not read. */
 export interface DatabasePin {
@@ -122,7 +124,12 @@ export async function begin(
   };
   const isDamaged = seen.observation.world.restore.damage !== null;
   const standing = standingRevisions(catalogue, seen.observation.world.revisions);
-  if (!isDamaged) await withLedger({ address }, (client) => enterAttempt(client, opened, standing));
+  const files = readCatalogueFiles(catalogueFolder(request.site));
+  if (!isDamaged)
+    await withLedger({ address }, async (client) => {
+      await enterAttempt(client, opened, standing);
+      await recordReleaseFiles(client, files);
+    });
   await keepAttemptNumber(request.site, plan.attempt);
   const logs = await logOffsets(request.site, plan.from);
   const progress: AttemptProgress = { ...noProgress(), logOffsets: logs, ledger: isDamaged ? "none" : "there" };

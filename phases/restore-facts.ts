@@ -6,6 +6,8 @@ import { listBackups, type ListedBackup } from "../backup/list";
 import { ageEnding, configArchive, environmentCopy, type Manifest } from "../backup/manifest";
 import { DotenvFile } from "../environment/dotenv-file";
 import type { BackupFacts, RestoreWorld } from "../planner/backups";
+import type { TableFacts } from "../planner/tables";
+import { batchedRelations } from "../planner/ways";
 import { type DatabaseAddress, withClient } from "../postgres/connection";
 import { isDamage, readDamagedDatabase } from "../postgres/damage";
 import { rolesOf } from "../postgres/database-settings";
@@ -14,10 +16,13 @@ import { DatabaseFault, errorText } from "../postgres/errors";
 import { type DatabaseFacts, readDatabaseFacts, type RelationFacts } from "../postgres/facts";
 import { findRelation } from "../postgres/identifiers";
 import { emptyLedger, type Ledger, readLedger } from "../postgres/ledger";
+import { readReleaseFiles } from "../postgres/ledger-releases";
 import { type Measure, readMeasures } from "../postgres/measures";
 import { refusePooler } from "../postgres/pooler";
 import { recognise } from "../postgres/recognise";
 import { type IndexTable, readIndexTables, readTableColumns, type TableColumns } from "../postgres/table-columns";
+import { readTableFacts } from "../postgres/table-facts";
+import type { CatalogueFiles } from "../releases/catalogue-files";
 import type { Catalogue, Statement } from "../releases/release";
 import { type Site, sitePath } from "./site";
 
@@ -32,6 +37,10 @@ export interface DatabaseLook {
   readonly measures: readonly Measure[];
   /** Release whose schema the database has, although nobody stamped it. */
   readonly looksLike: Awaited<ReturnType<typeof recognise>> | null;
+  /** Files of releases, as the ledger has kept them. */
+  readonly keptFiles: CatalogueFiles;
+  /** The tables that batched sections of the catalogue are about. */
+  readonly tables: readonly TableFacts[];
   /** Why the database cannot be read; null when it can. */
   readonly damage: string | null;
   readonly rights: { readonly mayRename: boolean; readonly roles: readonly string[] };
@@ -67,6 +76,8 @@ export async function lookAtDatabase(
         indexes: await readIndexTables(client, indexesNamed(catalogue)),
         looksLike: isUnstamped ? await recognise(client, catalogue.releases) : null,
         ledger: await readLedger(client),
+        keptFiles: await readReleaseFiles(client),
+        tables: await readTableFacts(client, catalogue ? batchedRelations(catalogue) : []),
         measures: await readMeasures(client),
         damage: null,
         rights: await readDatabaseRights(client, address.database),
@@ -84,9 +95,21 @@ export async function lookAtDatabase(
       ledger: emptyLedger,
       measures: [],
       looksLike: null,
+      keptFiles: new Map(),
+      tables: [],
       damage,
     };
   }
+}
+
+/** The tables that batched sections of a catalogue are about, in a READ ONLY session. */
+export async function lookAtTables(
+  address: DatabaseAddress,
+  catalogue: Catalogue,
+  budgetMs: number,
+): Promise<readonly TableFacts[]> {
+  const options = { name: "preview", readOnly: true, connectTimeoutMs: budgetMs };
+  return withClient(address, options, (client) => readTableFacts(client, batchedRelations(catalogue)));
 }
 
 function statementsOf(catalogue: Catalogue | null): readonly Statement[] {

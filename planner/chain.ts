@@ -1,4 +1,4 @@
-import type { Catalogue, Migration, Release } from "../releases/release";
+import type { Catalogue, Migration, Release, Script } from "../releases/release";
 import { compareVersions } from "../releases/version";
 import type { RevisionStep } from "./plan";
 
@@ -49,10 +49,17 @@ export function stepUp(migration: Migration): RevisionStep {
     direction: "up",
     before: migration.downRevision,
     after: migration.revision,
+    why: [],
     line: migration.up.firstLine,
     sql: migration.up.sql,
     undo: migration.down?.sql ?? null,
   };
+}
+
+/** The script of a step: the section that it runs. */
+export function scriptOf({ direction, transaction }: RevisionStep, migration: Migration): Script | null {
+  const batched = direction === "up" ? migration.upBatched : migration.downBatched;
+  return transaction === "batched" ? batched : migration[direction];
 }
 
 /** The step that undoes a revision that has a down section. */
@@ -63,6 +70,7 @@ export function stepDown(migration: Migration): RevisionStep {
     direction: "down",
     before: migration.revision,
     after: migration.downRevision,
+    why: [],
     line: migration.down.firstLine,
     sql: migration.down.sql,
     undo: migration.up.sql,

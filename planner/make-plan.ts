@@ -4,6 +4,7 @@ import { noRestore } from "./backups";
 import { findRelease, releasesBetween, revisionIndex } from "./chain";
 import { planChecks } from "./checks";
 import { planEnvironment } from "./environment";
+import { inTheirWays, settleHalfDone, undoesHalfDone } from "./half-done";
 import { hash, lossId } from "./hash";
 import { obstacles, restoreObstacles } from "./obstacles";
 import type { BackupPlan, DeployPlan, Direction, LossPlan, Plan } from "./plan";
@@ -46,13 +47,14 @@ export function makePlan(world: World, goal: Goal, catalogue: Catalogue): Outcom
   // Without these there is no plan in whose way anything could stand.
   if (!to || !from || revision === undefined || revisionIndex(catalogue, revision) === undefined)
     return { kind: "refused", reasons };
-  const choice = chooseRevisions(revision, to, catalogue);
+  const choice = settleHalfDone(chooseRevisions(revision, to, catalogue), world.halfDone, catalogue);
   if (choice.kind === "no-way-down") {
     const instead = restoreInstead(world, { to, ...choice });
     if (instead.kind === "refused") return { kind: "refused", reasons: [...reasons, ...instead.reasons] };
     return reasons.length > 0 ? { kind: "refused", reasons } : restorePlan(world, goal, catalogue, instead);
   }
-  const plan = assemble({ world, goal, catalogue, from, to, choice });
+  const [pre, post] = [choice.pre, choice.post].map((steps) => inTheirWays(steps, world, catalogue));
+  const plan = assemble({ world, goal, catalogue, from, to, choice: { ...choice, pre: pre ?? [], post: post ?? [] } });
   const settled = isSettled(plan, world);
   if (!settled || goal.emptyStack) reasons.push(...obstacles(plan, world, catalogue));
   return reasons.length > 0 ? { kind: "refused", reasons } : { kind: "plan", plan, settled };
@@ -98,7 +100,7 @@ function assemble({ world, goal, catalogue, from, to, choice }: Situation): Plan
       revision: choice.revision,
       stopped,
     }),
-    rollback: planWayBack({ direction, from, to, steps, catalogue }),
+    rollback: planWayBack({ direction, from, to, steps, catalogue, missing: world.keptReleases }),
     loss: planLoss(direction, to, choice),
   };
   return { id: hash(content, 12), attempt: world.nextAttempt, ...content };
@@ -140,7 +142,7 @@ function restorePlan(world: World, goal: Goal, catalogue: Catalogue, chosen: Cho
 
 /** The database decides; where it is already right, the versions do. */
 function findDirection(from: Release, to: Release, choice: RevisionChoice): Direction {
-  const [first] = [...choice.pre, ...choice.post];
+  const first = [...choice.pre, ...choice.post].find((step) => !undoesHalfDone(step));
   if (first) return first.direction;
   const order = compareVersions(to.version, from.version);
   return order > 0 ? "up" : order < 0 ? "down" : "none";

@@ -55,7 +55,10 @@ export interface RevisionPlan {
   readonly post: readonly RevisionStep[];
 }
 
-/** One revision applied or undone: exactly the SQL that will run. */
+/**
+ * One revision applied or undone: exactly the SQL that will run. Where `before` and `after` are the same, batches of the
+ * other direction had stopped half-way, and what they have done is undone.
+ */
 export interface RevisionStep {
   readonly revision: string;
   readonly direction: "up" | "down";
@@ -65,7 +68,10 @@ export interface RevisionStep {
   /** What alembic_version says before and after; null is the empty database. */
   readonly before: string | null;
   readonly after: string | null;
-  readonly transaction: "transactional" | "none";
+  /** `batched`: each batch of rows commits with the place that it has come to. */
+  readonly transaction: "transactional" | "none" | "batched";
+  /** Why this way where the file has several, or why there is none but this; a line each. */
+  readonly why: readonly string[];
   /** The migration file, below the catalogue's folder, and its line on which the SQL begins. */
   readonly file: string;
   readonly line: number;

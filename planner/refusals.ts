@@ -155,12 +155,28 @@ function judgeStops(world: World, goal: Goal, catalogue: Catalogue): Refusal[] {
 }
 
 /** What stands in the ledger beyond the database's revision was undone by somebody else: its file does not matter. */
-export function judgeChecksums(world: Pick<World, "applied" | "revisions">, catalogue: Catalogue): Refusal[] {
+export function judgeChecksums(
+  world: Pick<World, "applied" | "revisions" | "halfDone">,
+  catalogue: Catalogue,
+): Refusal[] {
   const here = revisionIndex(catalogue, world.revisions[0] ?? null);
-  return world.applied.flatMap(({ revision, checksum }) => {
+  const { halfDone } = world;
+  const begun = halfDone ? [halfDone] : [];
+  return [...world.applied, ...begun].flatMap(({ revision, checksum }) => {
     const place = catalogue.chain.findIndex((migration) => migration.revision === revision);
     const known = catalogue.chain[place];
-    if (!known || known.checksum === checksum || (here !== undefined && place > here)) return [];
+    const isBegun = revision === halfDone?.revision;
+    if (!known && isBegun)
+      return [
+        {
+          path: "database",
+          text:
+            `the batches of revision '${revision}' stopped half-way, and no release of the catalogue has that revision: use ` +
+            "the version of the program that began them",
+        },
+      ];
+    if (!known || known.checksum === checksum) return [];
+    if (!isBegun && here !== undefined && place > here) return [];
     return [
       {
         path: known.file,

@@ -1,11 +1,12 @@
 import type { Catalogue, Migration } from "../releases/release";
 import { findRelease, headIndex, stepDown, stepUp } from "./chain";
+import { inTheirWays } from "./half-done";
 import { hash, lossId } from "./hash";
 import type { LossPlan, RevisionStep } from "./plan";
 import { describeLosses } from "./revisions";
 import { withStatementFacts } from "./statement-facts";
 import { stopReasons } from "./stops";
-import type { ServerFacts } from "./world";
+import type { ServerFacts, World } from "./world";
 
 /** The schema taken to another revision, and nothing else: no release is deployed, no `.env` changed. */
 export interface SchemaMove {
@@ -32,22 +33,33 @@ export interface NoWay {
   readonly dead: readonly Migration[];
 }
 
+/** Where a move begins and ends, and on what. */
+export interface Places extends Partial<Pick<World, "tables" | "halfDone">> {
+  /** Places of the chain. */
+  readonly here: number;
+  readonly place: number;
+  readonly serves: string | null;
+  /** What its tables are like, for the facts and hazards of the statements. */
+  readonly server: ServerFacts;
+}
+
 /**
  * The way from one place of the chain to another; -1 is the empty database.
  *
  * @param serves - version of the release that serves; null when it is not known
- * @param server - what its tables are like, for the facts and hazards of the statements
+ * @param tables - what stands about the tables of batched sections, for the way that each revision takes
  */
 export function moveSchema(
   catalogue: Catalogue,
-  { here, place, serves, server }: { here: number; place: number; serves: string | null; server: ServerFacts },
+  { here, place, serves, server, tables = [], halfDone = null }: Places,
 ): SchemaMove | NoWay {
   const { chain } = catalogue;
   const undone = chain.slice(place + 1, here + 1).toReversed();
   const dead = undone.filter(({ down }) => down === null);
   if (dead.length > 0) return { dead };
   const applied = chain.slice(here + 1, place + 1);
-  const bare = [...undone.map(stepDown), ...applied.map(stepUp)];
+  const world = { tables, halfDone, keptReleases: [] };
+  const bare = inTheirWays([...undone.map(stepDown), ...applied.map(stepUp)], world, catalogue);
   const stops = stopReasons(bare, serves === null ? undefined : findRelease(catalogue, serves), catalogue);
   const steps = withStatementFacts(bare, { server, catalogue, stopped: stops.length > 0 });
   const direction: SchemaMove["direction"] = steps[0]?.direction ?? "none";

@@ -4,6 +4,7 @@ import { findRelation } from "../postgres/identifiers";
 import { blockedBy } from "../postgres/statement-locks";
 import type { TableColumns } from "../postgres/table-columns";
 import type { Catalogue, Migration, Statement, StatementLock } from "../releases/release";
+import { scriptOf } from "./chain";
 import type { Plan, PlannedHazard, RevisionStep } from "./plan";
 import type { ServerFacts } from "./world";
 
@@ -23,7 +24,7 @@ export function withStatementFacts(steps: readonly RevisionStep[], around: Circu
   const made = new Set<string>();
   return steps.map((step) => {
     const migration = around.catalogue.chain.find(({ revision }) => revision === step.revision);
-    const statements = migration?.[step.direction]?.statements ?? [];
+    const statements = (migration && scriptOf(step, migration))?.statements ?? [];
     const facts: string[] = [];
     const found: PlannedHazard[] = [];
     for (const statement of statements) {

@@ -1,4 +1,5 @@
 import type { Catalogue, Release } from "../releases/release";
+import { undoesHalfDone } from "./half-done";
 import type { RevisionStep, StopPlan } from "./plan";
 import type { Goal } from "./world";
 
@@ -31,6 +32,7 @@ export function stopReasons(steps: readonly RevisionStep[], from: Release | unde
 
 function reasonsOf(step: RevisionStep, from: Release | undefined, catalogue: Catalogue): string[] {
   if (step.direction === "down") return [`${step.revision}: a revision is undone only with the services stopped`];
+  if (undoesHalfDone(step)) return [`${step.revision}: its rows are half-way between two forms`];
   const migration = catalogue.chain.find(({ revision }) => revision === step.revision);
   return [
     ...(migration?.writers === "stopped" ? [`${step.revision}: its data change needs the writers stopped`] : []),

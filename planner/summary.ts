@@ -15,6 +15,7 @@ export function summarise(plan: Plan): string[] {
     ["backup", plan.backup.required ? "database, .env and configuration, before anything changes" : "none is needed"],
     ...describeRestore(plan),
     ["revisions", steps.length > 0 ? steps.map(describeStep).join(", ") : "none"],
+    ...steps.flatMap(describeWhy),
     ["env", describeEnvironment(plan)],
     ["deploys", plan.deploy.services.join(", ")],
     ["checks", `${plan.checks.lines.length}${plan.checks.countsMustMatch ? ", row counts must be equal" : ""}`],
@@ -71,6 +72,12 @@ function causes({ stops }: Plan): string {
   return [...new Set(stops.reasons.map((reason) => reason.split(":")[0]))].join(", ");
 }
 
-function describeStep({ revision, direction }: RevisionStep): string {
-  return direction === "up" ? `+${revision}` : `-${revision}`;
+function describeStep({ revision, direction, transaction }: RevisionStep): string {
+  return `${direction === "up" ? "+" : "-"}${revision}${transaction === "batched" ? " (in batches)" : ""}`;
+}
+
+/** Why a revision does not go the usual way; the usual reason stands in the plan. */
+function describeWhy({ revision, why }: RevisionStep): [string, string][] {
+  const unusual = why.filter((reason) => !reason.startsWith("one go: "));
+  return unusual.length > 0 ? [["because", `${revision} ${unusual.join("; ")}`]] : [];
 }

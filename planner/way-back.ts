@@ -1,5 +1,6 @@
 import type { Catalogue, Migration, Release } from "../releases/release";
 import { isLossless, toleratesRevisions } from "./chain";
+import { undoesHalfDone } from "./half-done";
 import type { Direction, RevisionStep, RollbackPlan } from "./plan";
 import { describeLosses } from "./revisions";
 
@@ -9,10 +10,12 @@ interface Situation {
   readonly to: Release;
   readonly steps: readonly RevisionStep[];
   readonly catalogue: Catalogue;
+  /** Releases whose files only the ledger has. */
+  readonly missing: readonly string[];
 }
 
 /** How this plan is undone once it is done: shown before it starts. */
-export function planWayBack({ direction, from, to, steps, catalogue }: Situation): RollbackPlan {
+export function planWayBack({ direction, from, to, steps, catalogue, missing }: Situation): RollbackPlan {
   const command = `octollm config set version ${from.version} && octollm up`;
   // The same release again: its schema, settings and services are put right.
   if (direction === "adopt" || from.version === to.version)
@@ -20,10 +23,14 @@ export function planWayBack({ direction, from, to, steps, catalogue }: Situation
   if (direction === "down")
     return {
       class: "upgrade-again",
-      steps: [command, ...steps.map(({ revision }) => `applies ${revision} again`)],
+      steps: [
+        ...missing.map((version) => `needs a catalogue that has OctoLLM ${version} again`),
+        command,
+        ...steps.map(({ revision }) => `applies ${revision} again`),
+      ],
       loses: [],
     };
-  const revisions = new Set(steps.map((step) => step.revision));
+  const revisions = new Set(steps.flatMap((step) => (undoesHalfDone(step) ? [] : [step.revision])));
   const applied = catalogue.chain.filter(({ revision }) => revisions.has(revision));
   return wayBackFrom(applied, { command, from, to });
 }

@@ -1,7 +1,9 @@
 import type { DotenvFile } from "../environment/dotenv-file";
+import type { UnfinishedBatches } from "../postgres/batch-state";
 import type { RelationFacts } from "../postgres/facts";
 import type { IndexTable, TableColumns } from "../postgres/table-columns";
 import type { RestoreWorld } from "./backups";
+import type { TableFacts } from "./tables";
 
 /** What an installation is like: read by Preflight, judged by the planner. No secrets but those in `.env`. */
 export interface World {
@@ -27,6 +29,12 @@ export interface World {
   readonly environmentDigest: string;
   /** Applied revisions as the ledger knows them; those that Alembic applied are missing. */
   readonly applied: readonly AppliedRevision[];
+  /** The tables that the catalogue's batched sections are about, as far as they are there. */
+  readonly tables: readonly TableFacts[];
+  /** Releases that the catalogue's folder lacks, and whose files come from the ledger. */
+  readonly keptReleases: readonly string[];
+  /** Batches that stopped half-way. */
+  readonly halfDone: HalfDone | null;
   readonly restore: RestoreWorld;
 }
 
@@ -92,6 +100,9 @@ export interface ServiceFacts {
   /** Why its port cannot be had: who else holds it; null when nobody does. */
   readonly obstructed: string | null;
 }
+
+/** Batches of a revision that have begun and not ended. */
+export type HalfDone = Pick<UnfinishedBatches, "revision" | "direction" | "checksum">;
 
 export interface AppliedRevision {
   readonly revision: string;

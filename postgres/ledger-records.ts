@@ -1,4 +1,5 @@
 import type { Direction } from "../planner/plan";
+import type { UnfinishedBatches } from "./batch-state";
 
 /** `superseded`: a run died with it open, and a later attempt took over. */
 export type AttemptStatus = "open" | "succeeded" | "failed" | "superseded";
@@ -89,6 +90,8 @@ export interface Ledger {
   readonly lastWished: Attempt | null;
   /** In the order in which they were applied. */
   readonly appliedRevisions: readonly AppliedRevision[];
+  /** Batches that have begun and not ended. */
+  readonly unfinishedBatches: UnfinishedBatches | null;
 }
 
 /** SQL: the scope of a row of `attempts`, also in a ledger of a program that knew only one. */

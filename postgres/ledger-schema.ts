@@ -128,8 +128,36 @@ CREATE TABLE ${ledgerSchema}.rehearsals (
 INSERT INTO ${ledgerSchema}.ledger (version) VALUES (6);
 `;
 
+/** Where a revision that works in batches has come to: at most one is under way. And the files of the releases. */
+const batches = `
+CREATE TABLE ${ledgerSchema}.batches (
+  revision text PRIMARY KEY,
+  direction text NOT NULL CHECK (direction IN ('up', 'down')),
+  heading text NOT NULL CHECK (heading IN ('up', 'down')),
+  release text NOT NULL,
+  checksum text NOT NULL,
+  relation text NOT NULL,
+  key_columns text[] NOT NULL,
+  position integer NOT NULL DEFAULT 0,
+  cursor text[],
+  rows_done bigint NOT NULL DEFAULT 0,
+  rows_total bigint,
+  attempt integer NOT NULL,
+  started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  updated_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE UNIQUE INDEX batches_one ON ${ledgerSchema}.batches ((true));
+
+CREATE TABLE ${ledgerSchema}.release_files (
+  path text PRIMARY KEY,
+  content text NOT NULL,
+  recorded_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+INSERT INTO ${ledgerSchema}.ledger (version) VALUES (7);
+`;
+
 /** SQL that takes the ledger from version n to n + 1, at index n. Never edit one that was released: append. */
-export const ledgerMigrations: readonly string[] = [first, second, third, fourth, fifth, sixth];
+export const ledgerMigrations: readonly string[] = [first, second, third, fourth, fifth, sixth, batches];
 
 /** The version that this program reads and writes. */
 export const ledgerVersion = ledgerMigrations.length;

@@ -1,3 +1,4 @@
+import { readUnfinishedBatches } from "./batch-state";
 import type { Client } from "./connection";
 import {
   type AppliedRevision,
@@ -87,6 +88,7 @@ export async function readLedger(client: Client): Promise<Ledger> {
       "to_jsonb(attempts) ->> 'restore_wish' IS NOT NULL AND to_jsonb(attempts) ->> 'restored_backup' IS NOT NULL",
     ),
     appliedRevisions,
+    unfinishedBatches: await readUnfinishedBatches(client),
   };
 }
 
@@ -99,6 +101,7 @@ export const emptyLedger: Ledger = {
   lastSucceeded: null,
   lastWished: null,
   appliedRevisions: [],
+  unfinishedBatches: null,
 };
 
 /** The number that the next attempt will get, so that a preview can name it. */

@@ -1,5 +1,7 @@
 import type { RevisionStep } from "../planner/plan";
 import { describeRevisions, lockAlembicVersion, stamp } from "./alembic";
+import type { PressureLimits } from "./batch-pressure";
+import { readUnfinishedBatches } from "./batch-state";
 import { type Client, type DatabaseAddress, withClient } from "./connection";
 import { errorCode } from "./errors";
 import { recordRevision } from "./ledger-revisions";
@@ -8,6 +10,16 @@ import { backoff, pause } from "./pause";
 import { RevisionError, type RunningStatement, StatementError } from "./revision-error";
 import type { ParsedStatement } from "./statements";
 import { type Blocker, watched } from "./watch";
+
+/** How batches are cut. */
+export interface BatchLimits extends PressureLimits {
+  readonly firstRows: number;
+  /** How long a batch should last, and how long it may before it is split. */
+  readonly targetMs: number;
+  readonly timeoutMs: number;
+  /** Least time between two lines of progress. */
+  readonly reportMs: number;
+}
 
 /** The commands that texts of failures name. */
 export interface NextCommands {
@@ -24,6 +36,7 @@ export interface RunSettings {
   readonly lockTimeoutMs: number;
   readonly retries: number;
   readonly concurrentlyTimeoutMs: number;
+  readonly batch: BatchLimits;
   readonly progress: (line: string) => void;
   readonly commands: NextCommands;
   readonly signal: AbortSignal;
@@ -132,14 +145,27 @@ export async function withLockRetries<T>(run: StepRun, body: () => Promise<T>): 
   }
 }
 
+/** Locks `alembic_version` and reads it; within a transaction of the step. */
+export async function claimRevisions(session: RevisionSession, run: StepRun): Promise<string[]> {
+  return observed(session, run, "locking alembic_version", () => lockAlembicVersion(session.client));
+}
+
 /**
  * Locks `alembic_version` and tells whether the step is still to do; within the step's transaction.
  *
- * @throws RevisionError when the database is at neither end of the step
+ * @throws RevisionError when the database is at neither end of the step, or batches stopped half-way
  */
 export async function claimStep(session: RevisionSession, run: StepRun): Promise<"to do" | "already there"> {
-  const found = await observed(session, run, "locking alembic_version", () => lockAlembicVersion(session.client));
-  return judgeRevisions(run.step, found);
+  const judged = judgeRevisions(run.step, await claimRevisions(session, run));
+  const halfDone = judged === "to do" ? await readUnfinishedBatches(session.client) : null;
+  if (!halfDone) return judged;
+  throw new RevisionError({
+    revision: run.step.revision,
+    message: [
+      `The batches of revision ${halfDone.revision} stopped half-way, after ${halfDone.rowsDone} rows: they have to be ended or undone before ${run.step.revision}.`,
+      "This step changed nothing. Look at a new plan: npx octollm preview",
+    ].join("\n"),
+  });
 }
 
 /** Whether a step is still to do on a database at these revisions. */

@@ -1,8 +1,10 @@
 import type { RevisionStep } from "../planner/plan";
 import { describeRevisions, readRevisions } from "./alembic";
+import { readUnfinishedBatches } from "./batch-state";
 import { type DatabaseAddress, withClient } from "./connection";
 import { errorCode, errorText, isConnectionLoss, redact } from "./errors";
 import { pause } from "./pause";
+import { hasEnded, runBatched } from "./revision-batched";
 import { runConcurrent } from "./revision-concurrent";
 import {
   describeStatementError,
@@ -11,7 +13,7 @@ import {
   type RevisionResult,
   StatementError,
 } from "./revision-error";
-import { LockWaitError, type NextCommands, type StepRun } from "./revision-session";
+import { type BatchLimits, LockWaitError, type NextCommands, type StepRun } from "./revision-session";
 import { runTransactional } from "./revision-transactional";
 import { loadParser, parseStatements } from "./statements";
 
@@ -29,12 +31,26 @@ export interface ApplyOptions {
   readonly retries?: number;
   /** Limit of one CREATE or DROP INDEX CONCURRENTLY; 2 h by default. */
   readonly concurrentlyTimeoutMs?: number;
+  /** How batches are cut, and when they wait for others. */
+  readonly batch?: Partial<BatchLimits>;
   readonly progress: (line: string) => void;
   /** What to type after a failure; the words of a stack unless given. */
   readonly commands?: NextCommands;
   /** Cancels the running statement on the server; what is committed stays. */
   readonly signal: AbortSignal;
 }
+
+const batchDefaults: BatchLimits = {
+  firstRows: 10_000,
+  targetMs: 4_000,
+  timeoutMs: 30_000,
+  reportMs: 5_000,
+  lagBytes: 64 * 1024 * 1024,
+  backlogBytes: 1024 * 1024 * 1024,
+  pauseMs: 600_000,
+  vacuumPauseMs: 10_000,
+  lookMs: 1_000,
+};
 
 /**
  * Applies and undoes revisions, each committed with its stamp and its ledger row. `alembic_version` is the authority: a
@@ -56,6 +72,7 @@ export async function applyRevisions(options: ApplyOptions): Promise<RevisionRes
   };
   const runs = options.steps.map((step) => ({
     ...settings,
+    batch: { ...batchDefaults, ...options.batch },
     step,
     statements: parseStatements(step.sql.join("\n"), { file: step.file, firstLine: step.line }),
   }));
@@ -74,14 +91,18 @@ export async function applyRevisions(options: ApplyOptions): Promise<RevisionRes
   return results;
 }
 
+const manners = {
+  transactional: { text: "one transaction", run: runTransactional },
+  none: { text: "each by itself", run: runConcurrent },
+  batched: { text: "in batches of rows", run: runBatched },
+};
+
 async function runStep(run: StepRun): Promise<RevisionResult["outcome"]> {
   run.signal.throwIfAborted();
   const { transaction } = run.step;
-  run.progress(
-    `${describeStep(run.step)}: ${run.statements.length} statements, ${transaction === "none" ? "each by itself" : "one transaction"}`,
-  );
+  run.progress(`${describeStep(run.step)}: ${run.statements.length} statements, ${manners[transaction].text}`);
   try {
-    return await (transaction === "none" ? runConcurrent(run) : runTransactional(run));
+    return await manners[transaction].run(run);
   } catch (error) {
     // The answer to COMMIT may have been lost on the way: the database knows.
     if (isConnectionLoss(rootOf(error)) && (await isStamped(run))) return "applied";
@@ -106,6 +127,7 @@ async function isStamped(run: StepRun): Promise<boolean> {
         if (rows.length === 0) break;
         await pause(500, run.signal);
       }
+      if (run.step.transaction === "batched") return hasEnded(run, client);
       const revisions = await readRevisions(client);
       return run.step.after === null ? revisions.length === 0 : revisions[0] === run.step.after;
     });
@@ -117,12 +139,17 @@ async function isStamped(run: StepRun): Promise<boolean> {
 /** Where the database stands after a failure, in words. */
 async function describeState({ address, step }: StepRun): Promise<string> {
   try {
-    const revisions = await withClient(
+    const [revisions, batches] = await withClient(
       address,
       { name: "read back", readOnly: true, connectTimeoutMs: 5_000 },
-      readRevisions,
+      async (client) => [await readRevisions(client), await readUnfinishedBatches(client)] as const,
     );
     const where = `the database is at revision ${describeRevisions(revisions)}`;
+    if (batches?.revision === step.revision)
+      return (
+        `Half-way, and not stamped: ${where}, and ${batches.rowsDone} rows are in the form that ${step.revision} ` +
+        `${batches.direction} gives them. The ledger knows which: the next run goes on there, or undoes them.`
+      );
     return step.transaction === "none"
       ? `Not stamped: ${where}.`
       : `Rolled back: ${where}, nothing of this revision stands.`;

@@ -130,9 +130,10 @@ async function thereAndBack(wish: RehearsalWish, activity: Activity): Promise<Re
     const watched = { ...activity, signal: AbortSignal.any([activity.signal, lock.lost]) };
     const go = (move: SchemaMove) => run(wish, move, watched);
     const start = await readState(scratch, watched);
-    const server = describeServer((await lookAtSchema(scratch, catalogue)).look);
-    const forth = moveSchema(catalogue, { here, place, serves: null, server });
-    const back = moveSchema(catalogue, { here: place, place: here, serves: null, server });
+    const { look } = await lookAtSchema(scratch, catalogue);
+    const found = { server: describeServer(look), tables: look.tables, serves: null };
+    const forth = moveSchema(catalogue, { here, place, ...found });
+    const back = moveSchema(catalogue, { here: place, place: here, ...found });
     if ("dead" in forth) throw new Error("A way up has no revision without a way.");
     const up = await go(forth);
     const first = await readState(scratch, watched);

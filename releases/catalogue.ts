@@ -1,7 +1,5 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-
 import { loadParser, SqlSyntaxError } from "../postgres/statements";
+import { type CatalogueFiles, readCatalogueFiles, versionsOf } from "./catalogue-files";
 import { CatalogueError, type CatalogueFault } from "./errors";
 import { parseMigrationFile } from "./migration-file";
 import type { Catalogue, Migration, Release } from "./release";
@@ -19,13 +17,18 @@ export const ownCatalogue = __dirname;
  * @throws CatalogueError with file, line and reason of every fault
  */
 export async function loadCatalogue(folder: string = ownCatalogue): Promise<Catalogue> {
+  const files = readCatalogueFiles(folder);
+  if (files.size === 0) throw new CatalogueError([{ file: folder, reason: "holds no release" }]);
+  return parseCatalogue(files);
+}
+
+/**
+ * Checks all releases of some files, wherever these come from.
+ *
+ * @throws CatalogueError with file, line and reason of every fault
+ */
+export async function parseCatalogue(files: CatalogueFiles): Promise<Catalogue> {
   await loadParser();
-  if (!existsSync(folder)) throw new CatalogueError([{ file: folder, reason: "there is no such folder" }]);
-  const versions = readdirSync(folder, { withFileTypes: true })
-    .filter((entry) => entry.isDirectory() && /^\d/.test(entry.name))
-    .map((entry) => entry.name)
-    .sort(compareVersions);
-  if (versions.length === 0) throw new CatalogueError([{ file: folder, reason: "holds no release" }]);
   const faults: CatalogueFault[] = [];
   const collect = <T>(read: () => T): T[] => {
     try {
@@ -38,40 +41,36 @@ export async function loadCatalogue(folder: string = ownCatalogue): Promise<Cata
       return [];
     }
   };
-  const releases = versions.flatMap((version) => readRelease(folder, version, collect));
+  const releases = versionsOf(files)
+    .sort(compareVersions)
+    .flatMap((version) => readRelease(files, version, collect));
   if (faults.length > 0) throw new CatalogueError(faults);
-  return { releases, chain: collectChain(releases, (file, key) => lineOf(join(folder, file), key)) };
+  return { releases, chain: collectChain(releases, (file, key) => lineOf(files.get(file), key)) };
 }
 
 type Collect = <T>(read: () => T) => T[];
 
 /** The migrations are read even when `release.yaml` is broken: all faults are listed at once. */
-function readRelease(folder: string, version: string, collect: Collect): Release[] {
-  const migrations = migrationFiles(folder, version).flatMap((path) =>
-    collect(() => parseMigrationFile(readFileSync(join(folder, path), "utf8"), path, version)),
-  );
-  return collect(() => ({ ...readHeader(folder, version), migrations }));
+function readRelease(files: CatalogueFiles, version: string, collect: Collect): Release[] {
+  const migrations = [...files]
+    .filter(([path]) => path.startsWith(`${version}/migrations/`))
+    .flatMap(([path, text]) => collect(() => parseMigrationFile(text, path, version)));
+  return collect(() => ({ ...readHeader(files, version), migrations }));
 }
 
-function readHeader(folder: string, version: string): ReleaseHeader {
+function readHeader(files: CatalogueFiles, version: string): ReleaseHeader {
   const file = `${version}/release.yaml`;
-  const path = join(folder, file);
-  if (!existsSync(path)) throw new CatalogueError([{ file, reason: "is missing" }]);
-  const header = parseReleaseFile(readFileSync(path, "utf8"), file);
+  const text = files.get(file);
+  if (text === undefined) throw new CatalogueError([{ file, reason: "is missing" }]);
+  const header = parseReleaseFile(text, file);
   if (header.version === version) return header;
   const reason = `says version '${header.version}' in the folder of '${version}'`;
-  throw new CatalogueError([{ file, line: lineOf(path, "version"), reason }]);
-}
-
-function migrationFiles(folder: string, version: string): string[] {
-  const path = join(folder, version, "migrations");
-  const names = existsSync(path) ? readdirSync(path).sort() : [];
-  return names.filter((name) => name.endsWith(".sql")).map((name) => `${version}/migrations/${name}`);
+  throw new CatalogueError([{ file, line: lineOf(text, "version"), reason }]);
 }
 
 /** The line on which a file's key stands, in YAML or as a header comment. */
-function lineOf(path: string, key: string): number {
-  const lines = readFileSync(path, "utf8").split("\n");
+function lineOf(text: string | undefined, key: string): number {
+  const lines = (text ?? "").split("\n");
   return lines.findIndex((line) => line.replace(/^-- /, "").startsWith(`${key}:`)) + 1;
 }
 

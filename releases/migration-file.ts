@@ -1,8 +1,18 @@
 import { createHash } from "node:crypto";
 
+import { parseStatements } from "../postgres/statements";
 import { CatalogueError } from "./errors";
-import type { Migration, Script } from "./release";
-import { readStatements } from "./section-statements";
+import { judgeOnline } from "./online-writers";
+import type { Migration } from "./release";
+import {
+  findSections,
+  parseBatchedSection,
+  readBatchedScript,
+  readScript,
+  type Section,
+  type SectionedFile,
+  type SectionName,
+} from "./sections";
 import { alwaysStops, losingStatement } from "./waivers";
 
 const revisionPattern = /^[A-Za-z0-9_]{1,32}$/;
@@ -18,8 +28,9 @@ const headerRules: Record<string, RegExp | readonly string[]> = {
   writers: ["stopped", "online"],
   down: ["exact", "kept", "lossy", "none"],
   down_loss: /\S/,
+  down_loss_count: /^\s*SELECT\s/i,
 };
-const optionalKeys = new Set(["down_loss"]);
+const optionalKeys = new Set(["down_loss", "down_loss_count"]);
 
 interface Header {
   readonly values: Map<string, string>;
@@ -27,7 +38,7 @@ interface Header {
 }
 
 /**
- * Reads one migration file: header comments, then the sections `-- up` and `-- down`.
+ * Reads one migration file: header comments, then the sections `-- up`, `-- up batched`, `-- down` and `-- down batched`.
  *
  * @param text - the file's text
  * @param file - its path below the catalogue's folder
@@ -36,22 +47,15 @@ interface Header {
  */
 export function parseMigrationFile(text: string, file: string, release: string): Migration {
   const lines = text.replaceAll("\r\n", "\n").split("\n");
-  const upLine = lines.indexOf("-- up");
-  const downLine = lines.indexOf("-- down");
   const fail = (line: number, reason: string) => new CatalogueError([{ file, line, reason }]);
-  if (upLine < 0) throw fail(lines.findLastIndex((line) => line !== "") + 1, "has no section '-- up'");
-  if (downLine >= 0 && downLine < upLine) throw fail(downLine + 1, "section '-- down' must come after '-- up'");
+  const sections = findSections(lines, file);
+  const [first] = sections;
+  if (!first || !sections.some(({ name }) => name.startsWith("-- up")))
+    throw fail(lines.findLastIndex((line) => line !== "") + 1, "has no section '-- up'");
 
-  const header = readHeader(lines.slice(0, upLine), file);
+  const header = readHeader(lines.slice(0, first.from - 1), file);
   const get = (key: string) => header.values.get(key) ?? "";
   const lineOf = (key: string) => header.lines.get(key) ?? 1;
-  const downClass = get("down") as Migration["downClass"];
-  const downLoss = header.values.get("down_loss") ?? null;
-  if (downClass === "none" && downLine >= 0) throw fail(downLine + 1, "says 'down: none' and has a section '-- down'");
-  if (downClass !== "none" && downLine < 0)
-    throw fail(lineOf("down"), "has no section '-- down'; else say 'down: none'");
-  if ((downClass === "none" || downClass === "lossy") && !downLoss)
-    throw fail(lineOf("down"), `'down: ${downClass}' needs a header 'down_loss' that says what is lost`);
   if (
     !file
       .split("/")
@@ -59,17 +63,25 @@ export function parseMigrationFile(text: string, file: string, release: string):
       ?.startsWith(`${get("revision")}_`)
   )
     throw fail(lineOf("revision"), `the file's name must begin with '${get("revision")}_'`);
-
   const transaction = get("transaction") as Migration["transaction"];
   const behaviour = {
     phase: get("phase") as Migration["phase"],
     previousCode: get("previous_code") as Migration["previousCode"],
     writers: get("writers") as Migration["writers"],
   };
-  const section = (from: number, to: number, isDown: boolean) =>
-    readSection({ lines, from, to, file, transaction, isDown, alwaysStopped: alwaysStops(behaviour) });
-  const up = section(upLine + 1, downLine < 0 ? lines.length : downLine, false);
-  const gone = downClass === "exact" ? losingStatement(up.statements) : undefined;
+  const downClass = get("down") as Migration["downClass"];
+  const downLoss = header.values.get("down_loss") ?? null;
+  const downLossCount = header.values.get("down_loss_count") ?? null;
+  judgeDown({ sections, downClass, downLoss, line: lineOf("down"), fail });
+  if (downLossCount !== null && !isQuery(downLossCount, file, lineOf("down_loss_count")))
+    throw fail(
+      lineOf("down_loss_count"),
+      "header 'down_loss_count' must be one query, such as SELECT count(*) FROM ...",
+    );
+  const whole = { lines, file, transaction, alwaysStopped: alwaysStops(behaviour) };
+  const ways = readWays(whole, sections, behaviour.writers);
+  const statements = [...ways.up.statements, ...(ways.upBatched?.statements ?? [])];
+  const gone = downClass === "exact" ? losingStatement(statements) : undefined;
   if (gone)
     throw fail(
       gone.line,
@@ -83,12 +95,61 @@ export function parseMigrationFile(text: string, file: string, release: string):
     file,
     transaction,
     ...behaviour,
-    up,
-    down: downLine < 0 ? null : section(downLine + 1, lines.length, true),
+    ...ways,
     downClass,
     downLoss,
+    downLossCount,
     checksum: createHash("sha256").update(text.replaceAll("\r\n", "\n")).digest("hex"),
   };
+}
+
+/** @throws SqlSyntaxError with file and line */
+function isQuery(sql: string, file: string, line: number): boolean {
+  const statements = parseStatements(sql, { file, firstLine: line });
+  return statements.length === 1 && statements.every(({ node }) => "SelectStmt" in node);
+}
+
+interface DownClaims extends Pick<Migration, "downClass" | "downLoss"> {
+  readonly sections: readonly Section[];
+  /** Line of the header `down`. */
+  readonly line: number;
+  readonly fail: (line: number, reason: string) => CatalogueError;
+}
+
+/** What the header says of the way down must be what the file has. */
+function judgeDown({ sections, downClass, downLoss, line, fail }: DownClaims): void {
+  const section = (name: SectionName) => sections.find((other) => other.name === name);
+  const down = section("-- down") ?? section("-- down batched");
+  if (downClass === "none" && down) throw fail(down.from, `says 'down: none' and has a section '${down.name}'`);
+  if (downClass !== "none" && !down) throw fail(line, "has no section '-- down'; else say 'down: none'");
+  if ((downClass === "none" || downClass === "lossy") && !downLoss)
+    throw fail(line, `'down: ${downClass}' needs a header 'down_loss' that says what is lost`);
+  const batched = section("-- up batched") ?? section("-- down batched");
+  if (!batched || downClass === "none") return;
+  const other = batched.name === "-- up batched" ? "-- down batched" : "-- up batched";
+  if (!section(other))
+    throw fail(batched.from, `needs a section '${other}' too: batches that stopped half-way are undone by it`);
+}
+
+type Ways = Pick<Migration, "up" | "down" | "upBatched" | "downBatched">;
+
+function readWays(whole: SectionedFile, sections: readonly Section[], writers: Migration["writers"]): Ways {
+  const read = (name: SectionName) => {
+    const plain = sections.find((section) => section.name === name);
+    const batched = sections.find((section) => section.name === `${name} batched`);
+    const script = plain ? readScript(whole, plain) : null;
+    return { script, batched: batched ? readBatchedScript(whole, batched, !plain) : null, section: batched };
+  };
+  const up = read("-- up");
+  const down = read("-- down");
+  if (writers === "online") {
+    const batched = up.batched && up.section && { script: up.batched, parsed: parseBatchedSection(whole, up.section) };
+    const faults = judgeOnline(whole.file, up.script, batched ?? null);
+    if (faults.length > 0) throw new CatalogueError(faults);
+  }
+  const first = up.script ?? up.batched;
+  if (!first) throw new CatalogueError([{ file: whole.file, reason: "has no section '-- up'" }]);
+  return { up: first, down: down.script ?? down.batched, upBatched: up.batched, downBatched: down.batched };
 }
 
 function readHeader(lines: readonly string[], file: string): Header {
@@ -111,26 +172,4 @@ function readHeader(lines: readonly string[], file: string): Header {
       faults.push({ file, line: 1, reason: `header '${key}' is missing` });
   if (faults.length > 0) throw new CatalogueError(faults);
   return header;
-}
-
-interface SectionOfFile {
-  readonly lines: readonly string[];
-  readonly from: number;
-  readonly to: number;
-  readonly file: string;
-  readonly transaction: Migration["transaction"];
-  readonly isDown: boolean;
-  readonly alwaysStopped: boolean;
-}
-
-function readSection({ lines, from, to, ...scope }: SectionOfFile): Script {
-  const bounded = lines.slice(from, to);
-  const first = bounded.findIndex((line) => line.trim() !== "");
-  const last = bounded.findLastIndex((line) => line.trim() !== "");
-  const sql = first < 0 ? [] : bounded.slice(first, last + 1).map((line) => line.trimEnd());
-  const firstLine = from + first + 1;
-  const statements = readStatements({ ...scope, lines: sql, firstLine });
-  if (statements.length === 0)
-    throw new CatalogueError([{ file: scope.file, line: from, reason: "this section has no statement" }]);
-  return { sql, firstLine, statements };
 }

@@ -115,14 +115,20 @@ export interface Migration {
   readonly previousCode: "runs" | "breaks";
   /** For data revisions: whether other sessions may write meanwhile. */
   readonly writers: "stopped" | "online";
+  /** How it is done where nothing asks for batches; where batches are the only way, their script. */
   readonly up: Script;
   readonly down: Script | null;
+  /** The same in batches, for tables that cannot or should not be changed in one go; null when the file has none. */
+  readonly upBatched: BatchedScript | null;
+  readonly downBatched: BatchedScript | null;
   /**
    * `exact`: down is the inverse; `kept`: what down cannot express is kept in the ledger and comes back on the next up;
    * `lossy`: data is lost, named in `downLoss`; `none`: there is no down, `downLoss` says why.
    */
   readonly downClass: "exact" | "kept" | "lossy" | "none";
   readonly downLoss: string | null;
+  /** For `lossy`: a query that counts the rows that would be lost. */
+  readonly downLossCount: string | null;
   /** SHA-256 of the file, in hex. */
   readonly checksum: string;
 }
@@ -134,6 +140,18 @@ export interface Script {
   /** Line of the file on which it begins. */
   readonly firstLine: number;
   readonly statements: readonly Statement[];
+}
+
+/** A section `-- up batched` or `-- down batched`: what is done to the rows of one table, some at a time. */
+export interface BatchedScript extends Script {
+  /** Whether the file has no other way in this direction. */
+  readonly only: boolean;
+  /** The table whose rows are taken, named as in the file. */
+  readonly relation: string;
+  /** Its columns that the batches set. */
+  readonly columns: readonly string[];
+  /** A condition that holds for the rows still to be changed, and for none that was; null when the file gives none. */
+  readonly predicate: string | null;
 }
 
 export interface Statement {

@@ -9,6 +9,8 @@ import { type WaiverScope, withWaivers } from "./waivers";
 /** A section of a migration file, and how its revision runs. */
 export interface SectionScope extends WaiverScope {
   readonly transaction: Migration["transaction"];
+  /** Whether its statements have a transaction each. */
+  readonly isBatched: boolean;
 }
 
 /**
@@ -17,14 +19,14 @@ export interface SectionScope extends WaiverScope {
  * @throws CatalogueError for a statement that may not stand there and for a faulty waiver; SqlSyntaxError
  */
 export function readStatements(scope: SectionScope): Statement[] {
-  const { file, lines, firstLine, transaction } = scope;
+  const { file, lines, firstLine, transaction, isBatched } = scope;
   const parsed = parseStatements(lines.join("\n"), { file, firstLine });
   for (const statement of parsed) {
     const reason = transaction === "none" ? refuseAlone(statement) : refuseTogether(statement);
     if (reason !== null) throw new CatalogueError([{ file, line: statement.line, reason }]);
   }
   const statements = parsed.map(withoutTree);
-  return withWaivers(transaction === "none" ? statements : withTransactionHazards(statements), scope);
+  return withWaivers(transaction === "none" || isBatched ? statements : withTransactionHazards(statements), scope);
 }
 
 /** Why a statement may not stand in a revision that is one transaction; null when it may. */

@@ -1,6 +1,7 @@
 import { workOf } from "../../postgres/hazards/proven";
 import { findRelation } from "../../postgres/identifiers";
 import type { Catalogue } from "../../releases/release";
+import { scriptOf } from "../chain";
 import type { Plan } from "../plan";
 import type { Refusal } from "../refusals";
 import { tableOf } from "../statement-facts";
@@ -40,8 +41,9 @@ export function judgeBackupRoom({ backup }: Plan, { disk, server }: World): Refu
 export function judgeRewriteRoom(plan: Plan, { disk, server }: World, catalogue: Catalogue): Refusal[] {
   if (!disk.data) return [];
   const rewritten = new Set(
-    [...plan.revisions.pre, ...plan.revisions.post].flatMap(({ revision, direction }) => {
-      const script = catalogue.chain.find((migration) => migration.revision === revision)?.[direction];
+    [...plan.revisions.pre, ...plan.revisions.post].flatMap((step) => {
+      const migration = catalogue.chain.find(({ revision }) => revision === step.revision);
+      const script = migration && scriptOf(step, migration);
       const work = script?.statements.flatMap((statement) => workOf(statement, tableOf(server))) ?? [];
       return work.filter(({ kind }) => kind === "rewrites").map(({ relation }) => relation);
     }),

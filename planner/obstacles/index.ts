@@ -8,11 +8,13 @@ import { judgeEnvironment } from "./environment";
 import { judgePorts } from "./ports";
 import { judgeRelations } from "./relations";
 import { judgeReplica, judgeServer } from "./server";
+import { judgeWays } from "./ways";
 
 /** Everything that stands in the way of a plan, found before anything is touched. */
 export function obstacles(plan: Plan, world: World, catalogue: Catalogue): Refusal[] {
   return [
     ...judgeServer(plan, world),
+    ...judgeWays(plan, world, catalogue),
     ...judgeRelations(plan, world, catalogue),
     ...judgeEnvironment(plan, world, catalogue),
     ...judgePorts(world),

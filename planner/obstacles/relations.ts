@@ -1,5 +1,6 @@
 import { findRelation, quoteIdentifier, relationName } from "../../postgres/identifiers";
 import type { Catalogue, Migration, Statement, StatementNeed } from "../../releases/release";
+import { scriptOf } from "../chain";
 import type { Plan } from "../plan";
 import type { Refusal } from "../refusals";
 import type { ServerFacts, World } from "../world";
@@ -17,7 +18,7 @@ export function judgeRelations(
   const made = new Set<string>();
   for (const step of [...plan.revisions.pre, ...plan.revisions.post]) {
     const migration = catalogue.chain.find(({ revision }) => revision === step.revision);
-    for (const statement of migration?.[step.direction]?.statements ?? []) {
+    for (const statement of (migration && scriptOf(step, migration))?.statements ?? []) {
       for (const text of faultsOf(statement, server, made)) {
         const path = placeOf(migration, statement);
         refusals.set(`${path} ${text}`, { path, text: `${text} (in database '${database}')` });

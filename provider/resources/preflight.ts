@@ -1,6 +1,7 @@
 import { join } from "node:path";
 
 import type { StopAfter } from "../../phases/attempt";
+import { describeDownLosses } from "../../phases/down-losses";
 import { describeEstimates } from "../../phases/estimates";
 import { describeRefusals, WorldFault } from "../../phases/faults";
 import {
@@ -148,6 +149,9 @@ async function preview({ log }: Call, inputs: Properties, now: Look): Promise<Pr
   const { observation } = now;
   const { address } = observation;
   const losses = await describeLosses(plan, { site: inputs.settings as Site, address, database: observation.database });
+  const { catalogue } = observation;
+  const budgetMs = (inputs.settings as Site).preview.budget * 1000;
+  losses.push(...(await describeDownLosses(plan, { catalogue, address, budgetMs })));
   for (const line of losses.flatMap((text) => row("loses", text))) log.info(line);
   for (const line of estimates(plan, now)) log.info(line);
   for (const line of await describeRehearsals(plan, address)) log.info(line);

@@ -1,7 +1,7 @@
 import type { RevisionStep } from "../../planner/plan";
 import { type Client, type DatabaseAddress, parseDatabaseUrl, withClient } from "../../postgres/connection";
 import { ensureLedger, openAttempt } from "../../postgres/ledger";
-import { applyRevisions, type RevisionError } from "../../postgres/runner";
+import { type ApplyOptions, applyRevisions, type RevisionError } from "../../postgres/runner";
 import { testDatabase } from "../support/postgres";
 
 export const newAttempt = {
@@ -29,9 +29,14 @@ const schemaOf010 = `
 
 /** A database of OctoLLM 0.1.0 with 1000 tasks, a ledger and attempt 1 open. */
 export async function installation({ revision = "def456" } = {}): Promise<DatabaseAddress> {
-  const address = parseDatabaseUrl(await testDatabase());
-  await query(address, schemaOf010);
+  const address = await installOn(parseDatabaseUrl(await testDatabase()));
   await query(address, `UPDATE alembic_version SET version_num = '${revision}'`);
+  return address;
+}
+
+/** The same in an empty database of a test's own server. */
+export async function installOn(address: DatabaseAddress): Promise<DatabaseAddress> {
+  await query(address, schemaOf010);
   await withClient(address, { name: "test" }, async (client) => {
     await ensureLedger(client);
     await openAttempt(client, newAttempt);
@@ -69,6 +74,7 @@ export function step(part: Partial<RevisionStep> & { sql: readonly string[] }): 
     before: "def456",
     after: "aaa111",
     transaction: "transactional",
+    why: [],
     file: "1.0.0/migrations/aaa111_a_revision.sql",
     line: 1,
     facts: [],
@@ -134,21 +140,31 @@ export interface Run {
   readonly lockTimeoutMs?: number;
   readonly retries?: number;
   readonly concurrentlyTimeoutMs?: number;
+  readonly batch?: ApplyOptions["batch"];
+  readonly onLine?: (line: string) => void;
   readonly signal?: AbortSignal;
 }
 
 /** Applies steps in attempt 1; answers the results and all that was said. */
-export async function apply({ signal = new AbortController().signal, ...run }: Run) {
+export async function apply({ signal = new AbortController().signal, onLine, ...run }: Run) {
   const lines: string[] = [];
-  const results = await applyRevisions({ ...run, attempt: 1, progress: (line) => lines.push(line), signal });
+  const progress = (line: string) => {
+    lines.push(line);
+    onLine?.(line);
+  };
+  const results = await applyRevisions({ ...run, attempt: 1, progress, signal });
   return { results, lines };
 }
 
 /** The error that applying the steps ends with, and all that was said. */
-export async function applyFailing({ signal = new AbortController().signal, ...run }: Run) {
+export async function applyFailing({ onLine, ...run }: Run) {
   const lines: string[] = [];
+  const note = (line: string) => {
+    lines.push(line);
+    onLine?.(line);
+  };
   try {
-    await applyRevisions({ ...run, attempt: 1, progress: (line) => lines.push(line), signal });
+    await apply({ ...run, onLine: note });
   } catch (error) {
     return { error: error as RevisionError, lines };
   }

@@ -33,6 +33,7 @@ describe("the ledger", () => {
       lastInstallation: null,
       lastSucceeded: null,
       lastWished: null,
+      unfinishedBatches: null,
       appliedRevisions: [],
     });
     assert.equal(nextAttempt(ledger), 1);

@@ -133,7 +133,7 @@ const migrations: readonly [string, Break, string | RegExp][] = [
   [
     "a syntax error in its down section",
     replace(scale, "(priority + 1) / 2", "(priority + ) / 2"),
-    /e4f5a6_task_priority_scale\.sql:39: syntax error/,
+    /e4f5a6_task_priority_scale\.sql:61: syntax error/,
   ],
   ["no header 'phase'", replace(scale, "-- phase: pre\n", ""), `${scale}:1: header 'phase' is missing`],
   [
@@ -175,7 +175,7 @@ const migrations: readonly [string, Break, string | RegExp][] = [
   [
     "'down: none' with a down section",
     replace(scale, "down: kept", "down: none\n-- down_loss: all"),
-    `${scale}:31: says 'down: none' and has a section '-- down'`,
+    `${scale}:53: says 'down: none' and has a section '-- down'`,
   ],
   [
     "a down class and no down section",
@@ -186,6 +186,11 @@ const migrations: readonly [string, Break, string | RegExp][] = [
     "'down: lossy' without what is lost",
     replace(scale, "down: kept", "down: lossy"),
     `${scale}:8: 'down: lossy' needs a header 'down_loss' that says what is lost`,
+  ],
+  [
+    "a count that is none",
+    replace(scale, "down: kept", "down: lossy\n-- down_loss: all\n-- down_loss_count: SELECT 1; DELETE FROM tasks"),
+    `${scale}:10: header 'down_loss_count' must be one query, such as SELECT count(*) FROM ...`,
   ],
   [
     "an empty up section",

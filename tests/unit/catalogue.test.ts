@@ -163,7 +163,8 @@ describe("a release author", () => {
     writeFileSync(
       copy.path("1.1.0/migrations/f00d11_labels.sql"),
       "-- revision: f00d11\n-- down_revision: e4f5a6\n-- title: tasks have labels\n-- transaction: transactional\n" +
-        "-- phase: pre\n-- previous_code: runs\n-- writers: online\n-- down: lossy\n-- down_loss: the labels\n\n" +
+        "-- phase: pre\n-- previous_code: runs\n-- writers: online\n-- down: lossy\n-- down_loss: the labels\n" +
+        "-- down_loss_count: SELECT count(*) FROM tasks WHERE labels IS NOT NULL\n\n" +
         "-- up\nALTER TABLE tasks ADD COLUMN labels text[];\n\n-- down\nALTER TABLE tasks DROP COLUMN labels;\n",
     );
     const catalogue = await copy.load();

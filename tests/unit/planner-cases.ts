@@ -37,6 +37,9 @@ export function world(release: string, revision: string, changes: Partial<World>
     environment: DotenvFile.parse("CACHE_TTL=7200\n"),
     environmentDigest: "0123456789ab",
     applied: [],
+    tables: [],
+    keptReleases: [],
+    halfDone: null,
     restore: { damage: null, backups: [], fulfilled: null, unfinished: null, noRename: null, databases: [] },
     ...changes,
   };
@@ -99,7 +102,18 @@ export function steps({ revisions }: Plan): string {
 
 /** What an invented revision is like, in a word: `pre`, `post`, and how its way back is. */
 export interface Invented extends Partial<
-  Pick<Migration, "phase" | "previousCode" | "writers" | "downClass" | "downLoss">
+  Pick<
+    Migration,
+    | "phase"
+    | "previousCode"
+    | "writers"
+    | "downClass"
+    | "downLoss"
+    | "down"
+    | "upBatched"
+    | "downBatched"
+    | "downLossCount"
+  >
 > {
   readonly revision: string;
 }
@@ -175,8 +189,11 @@ function inventMigration(invented: Invented, release: string, downRevision: stri
     writers: "online",
     up: script("do"),
     down: downClass === "none" ? null : script("undo"),
+    upBatched: null,
+    downBatched: null,
     downClass,
     downLoss: downClass === "lossy" || downClass === "none" ? "the notes" : null,
+    downLossCount: null,
     checksum: revision.repeat(8),
     ...invented,
   };

@@ -78,6 +78,7 @@ describe("the plan between OctoLLM's own releases", () => {
       direction: "up",
       before: "def456",
       after: "abc123",
+      why: [],
       sql: ["CREATE INDEX CONCURRENTLY IF NOT EXISTS idx_tasks_status_priority", "  ON tasks (status, priority DESC);"],
       facts: ["line 11: tasks SHARE UPDATE EXCLUSIVE: blocks nobody, builds an index"],
       hazards: [],

@@ -93,6 +93,7 @@ function describeRevision(invented: InventedRevision, downRevision: string): str
     `-- writers: ${invented.writers ?? "online"}`,
     `-- down: ${down === null ? "none" : downLoss === undefined ? "exact" : "lossy"}`,
     ...(downLoss === undefined ? [] : [`-- down_loss: ${downLoss}`]),
+    ...(down === null || downLoss === undefined ? [] : ["-- down_loss_count: SELECT count(*) FROM tasks"]),
     "",
     "-- up",
     up,
