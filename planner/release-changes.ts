@@ -51,7 +51,7 @@ function forOperators(
   before: Release | undefined,
 ): ReleaseChanges["operators"] {
   const steps = release.migrations.map(stepUp);
-  const back = before && planWayBack({ direction: "up", from: before, to: release, steps, catalogue });
+  const back = before && planWayBack({ direction: "up", from: before, to: release, steps, catalogue, missing: [] });
   return {
     requiredStop: release.requiredStop,
     stops: before ? stopReasons(steps, before, catalogue) : [],
