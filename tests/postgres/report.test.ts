@@ -59,7 +59,11 @@ describe("what is told of attempts, by reports and webhooks", function () {
   }
 
   async function begin(version: string, old?: Properties, changes: Properties = {}): Promise<Plan> {
-    const { inputs, failures } = await provider.check(preflight, installed.inputs(version, { ...gates, ...changes }), old);
+    const { inputs, failures } = await provider.check(
+      preflight,
+      installed.inputs(version, { ...gates, ...changes }),
+      old,
+    );
     assert.deepEqual(failures, []);
     state = await provider.apply(preflight, inputs, { old });
     return state.plan as Plan;
