@@ -21,7 +21,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ["planner/**", "releases/**", "environment/**", "codemod/**"],
+    files: ["planner/**", "releases/**", "environment/**", "codemod/**", "report/**", "notify/**"],
     rules: { "no-restricted-imports": seams("Pure: no Pulumi, no database.", "@pulumi/*", "pg") },
   },
   {

@@ -1,6 +1,8 @@
 import { z } from "zod";
 
+import { events, formats } from "./notify/message";
 import type { Site } from "./phases/site";
+import { isTimezone, weekdays } from "./planner/window";
 import { isHazardName } from "./postgres/hazards/table";
 
 const text = z.string().min(1, "must not be empty");
@@ -34,6 +36,30 @@ const serviceSchema = z.strictObject({
   log: text.describe("file of its output, relative to the installation"),
   startTimeout: seconds.default(60),
   stopTimeout: seconds.default(30),
+});
+
+const time = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, "must be a time such as 22:00");
+
+const windowSchema = z.strictObject({
+  days: z
+    .array(z.enum(weekdays))
+    .min(1, "must name a day")
+    .default([...weekdays]),
+  // The whole of every day, unless something is set.
+  from: time.default("00:00"),
+  to: time.default("00:00"),
+  timezone: z.string().refine(isTimezone, "is no time zone of this machine; one is Europe/Berlin").default("UTC"),
+});
+
+const notifySchema = z.strictObject({
+  url: z
+    .url({ protocol: /^https?$/, error: "must be a URL that begins with https:// or http://" })
+    .refine((url) => URL.canParse(url) && new URL(url).username === "", "may not have a user's name in it"),
+  format: z.enum(formats).default("generic"),
+  events: z
+    .array(z.enum(events))
+    .min(1, "must name an event")
+    .default([...events]),
 });
 
 const schema = z.strictObject({
@@ -73,6 +99,11 @@ const schema = z.strictObject({
     .prefault({}),
   verification: z.strictObject({ logAllow: z.array(pattern).default([]) }).prefault({}),
   preview: z.strictObject({ budget: seconds.default(10) }).prefault({}),
+  report: z
+    .strictObject({ folder: text.default("reports"), keep: z.int().min(1).max(100_000).default(100) })
+    .prefault({}),
+  notify: z.array(notifySchema).max(20).default([]),
+  window: windowSchema.prefault({}),
   onFailure: z.enum(["restart", "leave"]).default("restart"),
   restoreFrom: z.string().default(""),
   stopAfter: z.enum(["", "backup", "migrate"]).default(""),
@@ -80,21 +111,19 @@ const schema = z.strictObject({
   reviewedPlan: z.string().default(""),
   acceptLoss: z.string().default(""),
   allowHazards: z.array(hazardName).default([]),
+  windowOverride: z.string().default(""),
 });
 
 /** Keys whose value Pulumi hands over as JSON. */
 const structured = new Set([
-  "database",
-  "services",
-  "backup",
-  "quiesce",
-  "migration",
-  "verification",
-  "preview",
-  "allowHazards",
+  ...["database", "services", "backup", "quiesce", "migration", "verification", "preview"],
+  ...["report", "notify", "window", "allowHazards"],
 ]);
 
-/** What the operator wants, checked and complete. Times are in seconds. `databaseUrl` is a secret. */
+/** The keys that hold secrets, and must be kept as such. */
+const secretSettings = ["databaseUrl", "notify"];
+
+/** What the operator wants, checked and complete. Times are in seconds. `databaseUrl` is a secret, and so are the URLs of `notify`. */
 export type Settings = z.output<typeof schema>;
 export type ServiceSettings = Settings["services"][number];
 
@@ -118,7 +147,7 @@ export function settingDefaults(): Record<string, unknown> {
  * Turns the configuration of the namespace `octollm` into settings.
  *
  * @param raw - values as Pulumi hands them over: text, and JSON for everything that is not a string
- * @param secretKeys - those that the stack keeps encrypted; only `databaseUrl` may be, and must be
+ * @param secretKeys - those that the stack keeps encrypted; only `databaseUrl` and `notify` may be, and must be
  * @throws SettingsError that lists every fault with its path
  */
 export function parseSettings(raw: Readonly<Record<string, string>>, secretKeys: readonly string[] = []): Settings {
@@ -169,8 +198,13 @@ function valueAt(values: unknown, path: readonly PropertyKey[]): unknown {
 }
 
 /** What the schema cannot say. Looks at the values as they came, so that these faults are listed beside all others. */
-function judge({ target, services = [] }: Readonly<Record<string, unknown>>): string[] {
+function judge({ target, services = [], window = {} }: Readonly<Record<string, unknown>>): string[] {
   const faults: string[] = [];
+  const set = Object.keys(window ?? {});
+  if (set.length > 0 && !set.includes("timezone"))
+    faults.push(
+      "octollm:window.timezone: is not set; whose clocks the window goes by must be said, such as Europe/Berlin",
+    );
   if (target === "docker" || target === "kubernetes")
     faults.push(
       `octollm:target: '${target}' is not available in this version of the program; only 'local' is, ` +
@@ -190,13 +224,20 @@ function judge({ target, services = [] }: Readonly<Record<string, unknown>>): st
   return faults;
 }
 
-/** All settings but one end up in the state and in previews as they are, so a secret among them would be one no longer. */
-function judgeSecrets({ databaseUrl = "" }: Readonly<Record<string, string>>, secretKeys: readonly string[]): string[] {
-  const others = secretKeys.filter((key) => key !== "databaseUrl");
+/** All settings but these end up in the state and in previews as they are, so a secret among them would be one no longer. */
+function judgeSecrets(
+  { databaseUrl = "", notify = "" }: Readonly<Record<string, string>>,
+  secretKeys: readonly string[],
+): string[] {
+  const others = secretKeys.filter((key) => !secretSettings.includes(key));
   const faults = others.map(
     (key) => `octollm:${key}: may not be a secret; secrets of the services belong into the .env`,
   );
   if (databaseUrl !== "" && !secretKeys.includes("databaseUrl"))
     faults.push("octollm:databaseUrl: holds a password; set it with: octollm config set --secret databaseUrl <url>");
+  if (/"url"/.test(notify) && !secretKeys.includes("notify"))
+    faults.push(
+      "octollm:notify: whoever knows such a URL can write there; set it with: octollm config set --secret --path 'notify[0].url' <url>",
+    );
   return faults;
 }

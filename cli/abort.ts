@@ -2,6 +2,7 @@ import { Command } from "commander";
 
 import { lockStack } from "../engine/backend/lock";
 import { abort, planAbort } from "../phases/abort";
+import { Announcer } from "../phases/telling";
 import { summarise } from "../planner/summary";
 import { note, print } from "./output";
 import { agreed, interrupted } from "./prompt";
@@ -18,7 +19,8 @@ export function abortCommand(): Command {
 
 async function run(name: string | undefined, yes: boolean): Promise<void> {
   const { backend, name: stack, settings, site } = await openStack(name);
-  const request = { site, version: settings.version, databaseUrl: settings.databaseUrl };
+  const telling = { report: settings.report, announcer: new Announcer(settings.notify) };
+  const request = { site, version: settings.version, databaseUrl: settings.databaseUrl, telling };
   // Whoever works on the stack is at work on this attempt.
   const unlock = lockStack(backend.location, stack, note);
   try {

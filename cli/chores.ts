@@ -15,6 +15,7 @@ import { statusCommand } from "./status";
 const engineHelp = `
 Pulumi's words, with Pulumi's flags:
   preview [--diff|--json]   show the whole upgrade, touch nothing
+          [--report <file>] and write it to a .html or .md file
   up [--yes]                do it
   refresh                   ask what is really there, change only the state
   destroy                   forget the installation; deletes no data

@@ -2,19 +2,10 @@ import { createRequire } from "node:module";
 
 import { note } from "./output";
 import { engineWords, passThrough } from "./pass-through";
-
-/** Takes `--engine <name>` out of a command line. */
-function takeEngine(argv: readonly string[]): { rest: string[]; engine: string | undefined } {
-  const rest = [...argv];
-  const at = rest.findIndex((argument) => argument === "--engine" || argument.startsWith("--engine="));
-  if (at < 0) return { rest, engine: undefined };
-  const [flag = ""] = rest.splice(at, 1);
-  if (flag.includes("=")) return { rest, engine: flag.slice("--engine=".length) };
-  return { rest, engine: rest.splice(at, 1)[0] ?? "" };
-}
+import { takeOption } from "./take-option";
 
 async function main(argv: readonly string[]): Promise<number> {
-  const { rest, engine } = takeEngine(argv);
+  const { rest, value: engine } = takeOption(argv, "--engine");
   const word = rest.find((argument) => !argument.startsWith("-"));
   if (word !== undefined && engineWords.includes(word)) return passThrough(rest, engine);
   // Loaded only now: the chores need far more than an engine does, and a preview would wait for it.

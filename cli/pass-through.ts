@@ -3,6 +3,7 @@ import { relative } from "node:path";
 import { chooseEngine, clearDeadLock } from "./engines";
 import { note } from "./output";
 import { providePassphrase } from "./passphrase";
+import { takePreviewReport } from "./preview-report";
 import { openProject, projectFolder } from "./project";
 import { removeTornAttributes } from "./torn-state";
 
@@ -14,10 +15,11 @@ const mutating = new Set(["up", "refresh", "destroy", "state", "stack import"]);
 /**
  * Runs one of Pulumi's words on the engine of this machine, after a line that says which engine, stack and state it is.
  *
- * @param argv - the command line, with `--engine` taken out
+ * @param line - the command line, with `--engine` taken out
  * @returns the exit code
  */
-export async function passThrough(argv: readonly string[], engineName: string | undefined): Promise<number> {
+export async function passThrough(line: readonly string[], engineName: string | undefined): Promise<number> {
+  const { argv, told } = takePreviewReport(line);
   const project = projectFolder();
   const engine = chooseEngine(engineName);
   providePassphrase(project, argv[0] === "stack" && argv[1] === "init");
@@ -29,7 +31,7 @@ export async function passThrough(argv: readonly string[], engineName: string | 
   const changes = mutating.has(word) || mutating.has(`${word} ${second}`);
   if (changes && stack !== undefined) clearDeadLock(backend, stack);
   if (stack !== undefined) removeTornAttributes(backend, stack);
-  return engine.run(argv, project);
+  return told(await engine.run(argv, project));
 }
 
 function optionValue(argv: readonly string[], long: string, short: string): string | undefined {

@@ -30,8 +30,9 @@ export async function openStack(name: string | undefined): Promise<OpenedStack> 
 }
 
 /** What the stack's settings agree to. */
-export function acceptancesOf({ acceptBreaking, reviewedPlan, acceptLoss, allowHazards }: Settings): Acceptances {
-  return { acceptBreaking, reviewedPlan, acceptLoss, allowHazards };
+export function acceptancesOf(settings: Settings): Acceptances {
+  const { acceptBreaking, reviewedPlan, acceptLoss, allowHazards, window, windowOverride } = settings;
+  return { acceptBreaking, reviewedPlan, acceptLoss, allowHazards, window, windowOverride };
 }
 
 /**

@@ -3,6 +3,7 @@ import pc from "picocolors";
 
 import { listBackups } from "../backup/list";
 import { WorldFault } from "../phases/faults";
+import { momentOf } from "../phases/moment";
 import { type Look, look } from "../phases/preflight";
 import { type Site, sitePath } from "../phases/site";
 import { describeDrift } from "../planner/drift";
@@ -77,7 +78,7 @@ function describeAttempts({ observation }: Look): string[] {
 function nextCommand({ outcome, observation }: Look, settings: Settings, emptyStack: boolean): string {
   if (outcome.kind === "refused") return correctFirst(outcome.reasons);
   if (outcome.settled) return "nothing to do";
-  const gates = closedGates(outcome.plan, settings, observation.world.openAttempt);
+  const gates = closedGates(outcome.plan, settings, momentOf(observation));
   if (gates.length > 0) return gates.map(({ text }) => text).join("\n           ");
   if (emptyStack) return "octollm up (adopts what runs)";
   const { openAttempt } = observation.world;

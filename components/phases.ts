@@ -14,6 +14,7 @@ import type {
   RollbackPlan,
   StopPlan,
 } from "../planner/plan";
+import type { ReportSettings } from "../report/write";
 
 type Options = pulumi.CustomResourceOptions;
 
@@ -24,6 +25,9 @@ export interface PreflightArgs extends Acceptances {
   readonly version: string;
   readonly restoreFrom: string;
   readonly stopAfter: StopAfter;
+  readonly report: ReportSettings;
+  /** Which webhooks are told, in words: their URLs are secrets. */
+  readonly notify: pulumi.Input<readonly string[]>;
   /** Every setting that a later phase uses. */
   readonly settings: Site;
 }

@@ -30,8 +30,15 @@ export class Upgrade extends pulumi.ComponentResource {
     const after = (...dependsOn: pulumi.Resource[]) => ({ parent: this, provider, dependsOn });
 
     const { version, restoreFrom, acceptBreaking, reviewedPlan, acceptLoss, allowHazards, stopAfter } = settings;
-    const gates = { acceptBreaking, reviewedPlan, acceptLoss, allowHazards, stopAfter, restoreFrom };
-    const preflight = new Preflight("preflight", { version, ...gates, settings: siteOf(settings) }, after());
+    const { window, windowOverride, report } = settings;
+    const accepted = { acceptBreaking, reviewedPlan, acceptLoss, allowHazards, window, windowOverride };
+    const gates = { ...accepted, stopAfter, restoreFrom };
+    const notify = tellWhom(settings, { parent: this, provider });
+    const preflight = new Preflight(
+      "preflight",
+      { version, ...gates, report, notify, settings: siteOf(settings) },
+      after(),
+    );
     const { plan } = preflight;
     const attempt = plan.attempt;
 
@@ -72,6 +79,18 @@ export class Upgrade extends pulumi.ComponentResource {
 function createProvider(name: string, { databaseUrl }: Settings, parent: pulumi.Resource): UpgradeProvider | undefined {
   if (databaseUrl === "") return undefined;
   return new UpgradeProvider(name, { databaseUrl: pulumi.secret(databaseUrl) }, { parent });
+}
+
+/**
+ * Gives the webhooks to the provider, by a function and not as inputs of a resource: their URLs are secrets, and what is no
+ * input is in no state. Preflight waits for the answer.
+ */
+function tellWhom({ notify }: Settings, options: pulumi.InvokeOptions): pulumi.Input<readonly string[]> {
+  if (notify.length === 0) return [];
+  const answer = pulumi.runtime.invoke("upgrade:index:notify", { targets: notify }, options) as Promise<{
+    told: string[];
+  }>;
+  return answer.then(({ told }) => told);
 }
 
 /** Some properties of an output, each as an output of its own, so that a diff names the one that changed. */

@@ -39,7 +39,8 @@ function maskedUrl(url: string, ending: string | null): string {
   return `${scheme}${host}${shownPath}${query && "?***"}${fragment && "#***"}`;
 }
 
-function printable(text: string): string {
+/** One line as it can be shown safely: control characters, and those that turn its direction, are spelled out. */
+export function printable(text: string): string {
   // Line separators and bidirectional controls could make a reviewer read another diff than the one that is applied.
   return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (character) => {
     const known = { "\n": "\\n", "\r": "\\r", "\t": "\\t" }[character];

@@ -10,6 +10,7 @@ import { observe } from "./observe";
 import { begin, look, plannedBy, type Request } from "./preflight";
 import { describeState, execute } from "./settle";
 import { readAddress } from "./site";
+import { type Ears, tellBeginning, tellEnd } from "./story";
 
 /** What is to be aborted: the settings of a stack, whatever version they ask for. */
 export type AbortRequest = Omit<Request, "emptyStack" | "stopAfter" | "restoreFrom">;
@@ -60,7 +61,8 @@ export async function abort(
     const back = await requestBack(request);
     if (!back) return "There is no unfinished attempt. Nothing was touched.";
     refuseRestore(plannedBy(await look(back)));
-    const { attempt } = await begin(back, stack, accepted);
+    const { attempt, seen } = await begin(back, stack, accepted);
+    await tellBeginning(attempt, seen.observation.ledger, earsOf(activity));
     const signal = AbortSignal.any([activity.signal, lock.lost]);
     return await bringBack(attempt, { ...activity, signal });
   } finally {
@@ -68,10 +70,16 @@ export async function abort(
   }
 }
 
+/** Somebody waits at a terminal: all that is told is a line. */
+function earsOf({ progress }: Activity): Ears {
+  return { say: progress, warn: progress };
+}
+
 async function bringBack(attempt: Attempt, activity: Activity): Promise<string> {
   try {
     await inLedger(attempt, "Abort", () => execute(attempt, activity));
     await complete(attempt, activity);
+    await tellEnd(attempt, { kind: "succeeded" }, earsOf(activity));
     return `OctoLLM ${attempt.plan.to} serves again.\n${await describeState(attempt)}`;
   } catch (error) {
     const failure = `The abort failed: ${error instanceof Error ? error.message : String(error)}`;
@@ -79,6 +87,8 @@ async function bringBack(attempt: Attempt, activity: Activity): Promise<string> 
       () => undefined,
     );
     const state = await describeState(attempt).catch(() => "How things stand could not be read.");
-    throw new Error(`${failure}\n${state}\nOnce the cause is removed:\n  npx octollm abort`, { cause: error });
+    const text = `${failure}\n${state}\nOnce the cause is removed:\n  npx octollm abort`;
+    await tellEnd(attempt, { kind: "failed", text }, earsOf(activity));
+    throw new Error(text, { cause: error });
   }
 }

@@ -1,9 +1,13 @@
 import type { Plan } from "../planner/plan";
+import type { CheckResult } from "../postgres/checks";
 import { type Client, type DatabaseAddress, withClient } from "../postgres/connection";
 import type { Counts } from "../postgres/counts";
 import { type NewAttempt, recordPhase } from "../postgres/ledger";
+import type { RevisionResult } from "../postgres/runner";
 import type { Catalogue } from "../releases/release";
+import type { Outage, PhaseSpan } from "../report/facts";
 import type { Site } from "./site";
+import type { Telling } from "./telling";
 
 /** What is being done, from the moment at which Preflight opened it in the ledger. */
 export interface Attempt {
@@ -17,6 +21,7 @@ export interface Attempt {
   /** Where the operator wants to have a look; empty for nowhere. */
   readonly stopAfter: StopAfter;
   readonly progress: AttemptProgress;
+  readonly telling: Telling;
 }
 
 export type StopAfter = "" | "backup" | "migrate";
@@ -38,6 +43,17 @@ export interface AttemptProgress {
   ledger: "there" | "none";
   /** Whether a backup has taken the database's place. */
   restored: boolean;
+  readonly story: Story;
+}
+
+/** What is told of an attempt afterwards; nothing is decided by it. */
+export interface Story {
+  /** Milliseconds since the epoch. */
+  readonly startedAt: number;
+  readonly phases: PhaseSpan[];
+  readonly outages: Outage[];
+  readonly revisions: RevisionResult[];
+  checks: readonly CheckResult[];
 }
 
 /** A new attempt has done nothing yet. */
@@ -51,6 +67,7 @@ export function noProgress(): AttemptProgress {
     touched: false,
     ledger: "there",
     restored: false,
+    story: { startedAt: Date.now(), phases: [], outages: [], revisions: [], checks: [] },
   };
 }
 
@@ -85,12 +102,26 @@ export async function inLedger<T>(attempt: Attempt, phase: string, work: () => P
   };
   await note("started");
   try {
-    const result = await work();
+    const result = await inStory(attempt, phase, work);
     await note("done");
     return result;
   } catch (error) {
     // The database may be what failed: then the ledger cannot be told, and the first error is the one that counts.
     await note("failed", error instanceof Error ? error.message : String(error)).catch(() => undefined);
+    throw error;
+  }
+}
+
+/** Runs work whose time and fate the attempt's report tells. */
+export async function inStory<T>({ progress }: Attempt, name: string, work: () => Promise<T>): Promise<T> {
+  const startedAt = Date.now();
+  const end = (fate: PhaseSpan["fate"]) => progress.story.phases.push({ name, startedAt, endedAt: Date.now(), fate });
+  try {
+    const result = await work();
+    end("done");
+    return result;
+  } catch (error) {
+    end("failed");
     throw error;
   }
 }

@@ -2,7 +2,7 @@ import type { RevisionStep } from "../planner/plan";
 import { compareCounts } from "../postgres/checks";
 import { withClient } from "../postgres/connection";
 import { countRows } from "../postgres/counts";
-import { applyRevisions, type RevisionResult } from "../postgres/runner";
+import { applyRevisions, RevisionError, type RevisionResult } from "../postgres/runner";
 import { type Activity, type Attempt, PhaseError } from "./attempt";
 
 /**
@@ -32,7 +32,11 @@ export async function migrate(
     concurrentlyTimeoutMs: concurrentlyTimeout * 1000,
     signal,
     progress,
+  }).catch((error: unknown) => {
+    if (error instanceof RevisionError) attempt.progress.story.revisions.push(...error.results);
+    throw error;
   });
+  attempt.progress.story.revisions.push(...results);
   if (attempt.progress.stoppedAt !== null && attempt.progress.servingAt === null) await compareRows(attempt);
   return results;
 }

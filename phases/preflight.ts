@@ -15,9 +15,11 @@ import { programVersion } from "../version";
 import { type Attempt, type AttemptProgress, noProgress, PhaseError, type StopAfter, withLedger } from "./attempt";
 import { keepAttemptNumber } from "./attempt-number";
 import { describeRefusals } from "./faults";
+import { momentOf } from "./moment";
 import { type Observation, observe } from "./observe";
 import { verifyBeforeRestore } from "./restore";
 import { catalogueFolder, goalOf, logOffsets, type Site } from "./site";
+import { type Telling, tellNobody } from "./telling";
 
 /** Which database a stack belongs to; a null identifier is one that the role may not read. */
 export interface DatabasePin {
@@ -36,6 +38,8 @@ export interface Request {
   /** Secret; empty when `.env` says where the database is. */
   readonly databaseUrl: string;
   readonly stopAfter: StopAfter;
+  /** Whom the attempt is told to; nobody when absent. */
+  readonly telling?: Telling;
 }
 
 /** One look at the world, and what the planner made of it. */
@@ -51,7 +55,7 @@ export async function look({
   restoreFrom,
   emptyStack,
   databaseUrl,
-}: Omit<Request, "stopAfter">): Promise<Look> {
+}: Omit<Request, "stopAfter" | "telling">): Promise<Look> {
   const observation = await observe({ site, version, restoreFrom, databaseUrl });
   const outcome = makePlan(observation.world, goalOf(site, version, emptyStack, restoreFrom), observation.catalogue);
   return { observation, outcome };
@@ -100,7 +104,7 @@ export async function begin(
 ): Promise<{ readonly attempt: Attempt; readonly seen: Look }> {
   const seen = await look(request);
   const plan = plannedBy(seen);
-  const gates = closedGates(plan, accepted, seen.observation.world.openAttempt);
+  const gates = closedGates(plan, accepted, momentOf(seen.observation));
   if (gates.length > 0)
     throw new PhaseError(
       `The upgrade was not started, nothing was touched. Still to be accepted:\n${describeRefusals(gates)}`,
@@ -133,8 +137,9 @@ export async function begin(
   await keepAttemptNumber(request.site, plan.attempt);
   const logs = await logOffsets(request.site, plan.from);
   const progress: AttemptProgress = { ...noProgress(), logOffsets: logs, ledger: isDamaged ? "none" : "there" };
-  const { site, stopAfter } = request;
-  return { attempt: { number: plan.attempt, plan, opened, site, address, catalogue, stopAfter, progress }, seen };
+  const { site, stopAfter, telling = tellNobody } = request;
+  const attempt = { number: plan.attempt, plan, opened, site, address, catalogue, stopAfter, progress, telling };
+  return { attempt, seen };
 }
 
 /**

@@ -18,6 +18,8 @@ export async function quiesce(attempt: Attempt, services: readonly string[], act
   const specs = await serviceSpecs(attempt.site, attempt.plan.from);
   attempt.progress.touched = true;
   attempt.progress.stoppedAt ??= Date.now();
+  const { outages } = attempt.progress.story;
+  if (outages.at(-1)?.to !== null) outages.push({ from: Date.now(), to: null });
   for (const name of services) {
     const spec = specs.find((candidate) => candidate.name === name);
     if (!spec) continue;

@@ -19,4 +19,7 @@ export async function resume(attempt: Attempt, release: string, activity: Activi
     await runtime.start(spec, activity);
   }
   attempt.progress.servingAt = Date.now();
+  const { outages } = attempt.progress.story;
+  const last = outages.pop();
+  if (last) outages.push({ ...last, to: last.to ?? Date.now() });
 }

@@ -2,7 +2,7 @@ import { makePlan } from "../planner/make-plan";
 import type { Plan } from "../planner/plan";
 import { closeFailed } from "../postgres/ledger";
 import { endStarters } from "../runtimes/starters";
-import { type Activity, type Attempt, withLedger } from "./attempt";
+import { type Activity, type Attempt, inStory, withLedger } from "./attempt";
 import { backUp } from "./backup";
 import { changeEnvironmentFile } from "./environment";
 import { mendIndexes } from "./indexes";
@@ -48,7 +48,7 @@ async function undo(attempt: Attempt, activity: Activity): Promise<string> {
     const way = await planBack(attempt);
     if (typeof way === "string") return way;
     activity.progress(`going back to OctoLLM ${plan.from}`);
-    const remarks = await execute({ ...attempt, plan: way }, activity);
+    const remarks = await inStory(attempt, "Way back", () => execute({ ...attempt, plan: way }, activity));
     return [`It was undone: OctoLLM ${plan.from} serves again.`, ...remarks].join("\n");
   } catch (error) {
     return `It could not be undone: ${text(error)}`;

@@ -39,6 +39,7 @@ export async function verify(
   );
   progress("reading the logs");
   results.push(...checkLogs(attempt, specs));
+  attempt.progress.story.checks = results;
   const failed = results.filter((result) => !result.passed);
   if (failed.length === 0) return results;
   throw new PhaseError(

@@ -1,6 +1,7 @@
 import { hazards } from "../postgres/hazards/table";
 import type { Plan, RevisionStep } from "./plan";
 import type { Refusal } from "./refusals";
+import { describeWindow, isWithin, localTime, type Window } from "./window";
 import type { OpenAttempt } from "./world";
 
 /** What an operator has agreed to, by name; an empty string agrees to nothing. None of these makes a change. */
@@ -10,6 +11,18 @@ export interface Acceptances {
   readonly acceptLoss: string;
   /** Hazards that may be done anywhere. */
   readonly allowHazards: readonly string[];
+  /** When an upgrade may begin; always when absent. */
+  readonly window?: Window;
+  /** Id of a plan that may begin at any time. */
+  readonly windowOverride?: string;
+}
+
+/** What the gates look at besides plan and acceptances. */
+export interface Moment {
+  readonly open: OpenAttempt | null;
+  /** Whether that attempt has left something half done: not all of the release before serves as it was. */
+  readonly halfDone: boolean;
+  readonly now: Date;
 }
 
 /** How a thing is accepted by name: the setting or option, and what to type. */
@@ -28,12 +41,13 @@ const bySetting: Acceptance = {
 };
 
 /** The gates that are still closed: warnings in preview, refusals in `up`, before anything is touched. */
-export function closedGates(plan: Plan, accepted: Acceptances, open: OpenAttempt | null): Refusal[] {
+export function closedGates(plan: Plan, accepted: Acceptances, moment: Moment): Refusal[] {
   return [
     ...judgeBreaking(plan, accepted, bySetting),
-    ...judgeReview(plan, accepted, open),
+    ...judgeReview(plan, accepted, moment.open),
     ...judgeLoss(plan, accepted, bySetting),
     ...judgeHazards([...plan.revisions.pre, ...plan.revisions.post], accepted, bySetting),
+    ...judgeWindow(plan, accepted, moment),
   ];
 }
 
@@ -115,4 +129,22 @@ export function judgeHazards(
         `  ${allowed}`,
     };
   });
+}
+
+/**
+ * A window says when an upgrade may begin, not when it has to end. What is half done is never left so because a window has
+ * closed: the rest of an attempt passes, and so does its way back.
+ */
+function judgeWindow(plan: Plan, { window, windowOverride }: Acceptances, { open, halfDone, now }: Moment): Refusal[] {
+  if (!window || isWithin(window, now) || windowOverride === plan.id) return [];
+  if (plan.direction === "adopt" || changesNothing(plan)) return [];
+  if (open && (plan.to === open.from || (plan.to === open.to && halfDone))) return [];
+  return [
+    {
+      path: "octollm:window",
+      text:
+        `an upgrade may begin ${describeWindow(window)}, and it is ${localTime(window, now)} there. To begin all the same: ` +
+        `octollm config set windowOverride ${plan.id}`,
+    },
+  ];
 }

@@ -34,6 +34,18 @@ export function row(name: string, text: string): string[] {
   return wrap(text).map((line, index) => `${(index === 0 ? name : "").padEnd(9)} ${line}`);
 }
 
+/** What rows say, when they are not shown on a terminal: the inverse of `row`. */
+export function unwrapped(lines: readonly string[]): [name: string, text: string][] {
+  const rows: [string, string][] = [];
+  for (const line of lines) {
+    const [, name = "", text = ""] = /^(.{9}) (.*)$/.exec(line) ?? [];
+    const last = rows.at(-1);
+    if (name.trim() === "" && last) last[1] = `${last[1]} ${text}`;
+    else rows.push([name.trimEnd(), text]);
+  }
+  return rows;
+}
+
 function wrap(text: string): string[] {
   const lines: string[] = [];
   for (const word of text.split(" ")) {

@@ -4,16 +4,22 @@ import type { IResourceProviderServer } from "@pulumi/pulumi/proto/provider_grpc
 import * as messages from "@pulumi/pulumi/proto/provider_pb";
 import { Empty } from "google-protobuf/google/protobuf/empty_pb";
 
+import type { NotifyTarget } from "../notify/send";
 import type { Attempt } from "../phases/attempt";
 import { settleBetweenPhases } from "../phases/settle";
+import { tellEnd } from "../phases/story";
+import { Announcer } from "../phases/telling";
 import { programVersion } from "../version";
 import { decodeProperties, encodeProperties } from "./codec";
 import type { Change } from "./diff";
 import type { Engine } from "./engine";
 import { partialFailureStatus } from "./partial-failure";
 import { resourceHandlers } from "./resources";
-import { type Call, PartialFailure, type ResourceHandler } from "./resources/resource";
+import { type Call, earsOf, PartialFailure, type ResourceHandler } from "./resources/resource";
 import type { Session } from "./session";
+
+/** Token of the function that tells this provider which webhooks to tell. */
+const notifyFunction = "upgrade:index:notify";
 
 type Handler<Request, Response> = (request: Request) => Promise<Response>;
 
@@ -76,6 +82,7 @@ export class UpgradeService {
       read: unary((request) => this.#read(request)),
       delete: unary((request) => this.#delete(request)),
       cancel: unary(() => this.#cancel()),
+      invoke: unary((request) => Promise.resolve(this.#invoke(request))),
     };
   }
 
@@ -86,6 +93,18 @@ export class UpgradeService {
     response.setAcceptsecrets(true);
     response.setAcceptresources(true);
     response.setSupportspreview(true);
+    return response;
+  }
+
+  /** The one function: whom to tell. It is no resource, so that no URL gets into the state. */
+  #invoke(request: messages.InvokeRequest): messages.InvokeResponse {
+    if (request.getTok() !== notifyFunction)
+      throw new Error(`The provider 'upgrade' has no function '${request.getTok()}'.`);
+    const { targets } = decodeProperties(request.getArgs()) as { targets?: readonly NotifyTarget[] };
+    this.#session.announcer = new Announcer(targets ?? []);
+    const response = new messages.InvokeResponse();
+    const told = (targets ?? []).map(({ format, events }) => `${format}: ${events.join(", ")}`);
+    response.setReturn(encodeProperties({ told }));
     return response;
   }
 
@@ -112,7 +131,9 @@ export class UpgradeService {
     const progress = (line: string) => log.progress(line);
     const failure = "The run ended before its last phase.";
     const signal = await this.#session.signalForWayBack(attempt, progress);
-    log.warning(`${failure}\n${await settleBetweenPhases(attempt, failure, { signal, progress })}`);
+    const text = `${failure}\n${await settleBetweenPhases(attempt, failure, { signal, progress })}`;
+    log.warning(text);
+    await tellEnd(attempt, { kind: "failed", text }, earsOf({ log }));
   }
 
   #route(urn: string): { handler: ResourceHandler; call: Call } {

@@ -2,6 +2,7 @@ import { hostname } from "node:os";
 
 import type { Attempt } from "../phases/attempt";
 import { PhaseError, withLedger } from "../phases/attempt";
+import { Announcer } from "../phases/telling";
 import type { DatabaseAddress } from "../postgres/connection";
 import { isDamage } from "../postgres/damage";
 import { readLedger } from "../postgres/ledger";
@@ -35,6 +36,8 @@ export class Session {
   /** Secret: the URL of the setting `databaseUrl`, empty when `.env` has it. */
   databaseUrl = "";
   isAbandoned = false;
+  /** The webhooks that are told; their URLs are secrets. */
+  announcer = new Announcer([]);
   /** The attempt that was complete last when Preflight looked, in this run or before. */
   completed: CompletedAttempt | null = null;
 

@@ -2,10 +2,11 @@ import { type Attempt, inLedger } from "../../phases/attempt";
 import type { RestoreActivity } from "../../phases/restore";
 import { settle } from "../../phases/settle";
 import { isBeyondStop, stopHere } from "../../phases/stop-after";
+import { tellEnd } from "../../phases/story";
 import type { Properties } from "../codec";
 import { changesBetween } from "../diff";
 import type { CompletedAttempt } from "../session";
-import { type Call, PartialFailure, type ResourceHandler } from "./resource";
+import { type Call, earsOf, PartialFailure, type ResourceHandler } from "./resource";
 
 /** What one phase does, given its slice of the plan. */
 export interface PhaseWork {
@@ -42,14 +43,19 @@ async function run(call: Call, work: PhaseWork, inputs: Properties): Promise<Pro
   const progress = (line: string) => log.progress(line.startsWith(own) ? line.slice(own.length) : line);
   if (isBeyondStop(attempt, work.name)) {
     session.close();
-    throw new Error(await stopHere(attempt));
+    const text = await stopHere(attempt);
+    await tellEnd(attempt, { kind: "stopped", text }, earsOf(call));
+    throw new Error(text);
   }
   try {
     session.signal.throwIfAborted();
     const withoutLock = <T>(held: () => Promise<T>) => session.withoutLock(held);
     const activity = { signal: session.signal, progress, withoutLock };
     const outputs = await inLedger(attempt, work.name, () => work.run(attempt, inputs, activity).catch(throwReason));
-    if (work.recall) session.close();
+    if (work.recall) {
+      session.close();
+      await tellEnd(attempt, { kind: "succeeded" }, earsOf(call));
+    }
     return outputs;
   } catch (error) {
     session.close();
@@ -57,6 +63,7 @@ async function run(call: Call, work: PhaseWork, inputs: Properties): Promise<Pro
     const failure = `${work.name} failed: ${error instanceof Error ? error.message : String(error)}`;
     const signal = await session.signalForWayBack(attempt, progress);
     const text = `${failure}\n${await settle(attempt, failure, { signal, progress })}`;
+    await tellEnd(attempt, { kind: "failed", text }, earsOf(call));
     const outputs = work.partialOutputs?.(error) ?? null;
     throw outputs === null ? new Error(text, { cause: error }) : new PartialFailure(text, { ...inputs, ...outputs });
   }

@@ -4,6 +4,7 @@ import type { StopAfter } from "../../phases/attempt";
 import { describeDownLosses } from "../../phases/down-losses";
 import { describeEstimates } from "../../phases/estimates";
 import { describeRefusals, WorldFault } from "../../phases/faults";
+import { momentOf } from "../../phases/moment";
 import {
   begin,
   type DatabasePin,
@@ -19,22 +20,37 @@ import { describeLosses } from "../../phases/restore-losses";
 import { describePruning } from "../../phases/retention";
 import { readAddress, type Site, sitePath } from "../../phases/site";
 import { stopsIn } from "../../phases/stop-after";
+import { tellBeginning } from "../../phases/story";
 import { describeDrift } from "../../planner/drift";
 import { type Acceptances, closedGates } from "../../planner/gates";
 import { type Installation, installationAfter, installationNow } from "../../planner/installation";
 import type { Plan } from "../../planner/plan";
 import type { Refusal } from "../../planner/refusals";
 import { row, summarise } from "../../planner/summary";
+import type { Window } from "../../planner/window";
+import type { ReportSettings } from "../../report/write";
 import { hasUnknown, type Properties } from "../codec";
 import { type Change, changesBetween } from "../diff";
 import type { CompletedAttempt, Session } from "../session";
-import { type Application, type Call, type Checked, type Fault, type ResourceHandler, stackOf } from "./resource";
+import { reportPreview } from "./preview-report";
+import {
+  type Application,
+  type Call,
+  type Checked,
+  earsOf,
+  type Fault,
+  type ResourceHandler,
+  stackOf,
+} from "./resource";
 
 /** Version of the outputs in the state, for later versions of this program. */
 const schemaVersion = 1;
 
 /** Inputs that let something pass, or stop it, or that the plan answers for: of themselves they never make a change. */
-const gateKeys = ["acceptBreaking", "reviewedPlan", "acceptLoss", "allowHazards", "stopAfter", "restoreFrom"];
+const gateKeys = [
+  ...["acceptBreaking", "reviewedPlan", "acceptLoss", "allowHazards", "stopAfter", "restoreFrom"],
+  ...["window", "windowOverride", "report", "notify"],
+];
 
 /** The only resource that looks at the world to plan; its outputs hold the plan that all others follow. */
 export function preflightHandler(): ResourceHandler {
@@ -46,13 +62,16 @@ export function preflightHandler(): ResourceHandler {
       seen = null;
       const checked = await check(call, inputs, old);
       seen = checked.look;
+      if (checked.refusals.length > 0) await reportPreview(call, String(inputs.version), seen, checked);
       return checked;
     },
     diff: async (call, inputs, old, state) => {
       refuseNewer(state);
       seen ??= await look(requestOf(inputs, call.session, false));
       for (const line of describeDrift(seen.observation.world)) call.log.warning(line);
-      return diff(inputs, old, seen);
+      const changes = diff(inputs, old, seen);
+      if (changes.length === 0) await reportPreview(call, String(inputs.version), seen);
+      return changes;
     },
     apply: async (call, application) => {
       if (!application.preview) return start(call, application);
@@ -78,12 +97,13 @@ function refuseNewer(state: Properties): void {
   );
 }
 
-function requestOf(inputs: Properties, { databaseUrl }: Session, emptyStack: boolean): Request {
+function requestOf(inputs: Properties, { databaseUrl, announcer }: Session, emptyStack: boolean): Request {
   // A state of an earlier version of this program has neither.
   const stopAfter = (inputs.stopAfter ?? "") as StopAfter;
   const restoreFrom = typeof inputs.restoreFrom === "string" ? inputs.restoreFrom : "";
   const version = String(inputs.version);
-  return { site: inputs.settings as Site, version, restoreFrom, emptyStack, databaseUrl, stopAfter };
+  const telling = { report: (inputs.report as ReportSettings | undefined) ?? null, announcer };
+  return { site: inputs.settings as Site, version, restoreFrom, emptyStack, databaseUrl, stopAfter, telling };
 }
 
 function acceptancesOf(inputs: Properties): Acceptances {
@@ -95,10 +115,17 @@ function acceptancesOf(inputs: Properties): Acceptances {
     reviewedPlan: text("reviewedPlan"),
     acceptLoss: text("acceptLoss"),
     allowHazards,
+    ...(inputs.window === undefined ? {} : { window: inputs.window as Window }),
+    windowOverride: text("windowOverride"),
   };
 }
 
-async function check(call: Call, inputs: Properties, old: Properties | null): Promise<Checked & { look: Look | null }> {
+interface Seen extends Checked {
+  readonly look: Look | null;
+  readonly refusals: readonly Refusal[];
+}
+
+async function check(call: Call, inputs: Properties, old: Properties | null): Promise<Seen> {
   try {
     const now = await look(requestOf(inputs, call.session, old === null));
     call.session.completed = completedOf(now, inputs.settings as Site);
@@ -108,10 +135,11 @@ async function check(call: Call, inputs: Properties, old: Properties | null): Pr
       ...(now.outcome.kind === "refused" ? now.outcome.reasons : []),
     ];
     const installation = installationWanted(now) ?? old?.installation;
-    return { inputs: { ...inputs, pin, installation }, faults: refusals.map(asFault), look: now };
+    return { inputs: { ...inputs, pin, installation }, faults: refusals.map(asFault), look: now, refusals };
   } catch (error) {
     if (!(error instanceof WorldFault)) throw error;
-    return { inputs, faults: error.refusals.map(asFault), look: null };
+    const { refusals } = error;
+    return { inputs, faults: refusals.map(asFault), look: null, refusals };
   }
 }
 
@@ -143,24 +171,17 @@ function diff(inputs: Properties, old: Properties, { outcome }: Look): Change[] 
   return changes.length === 0 && settled ? [] : [...changes, { path: "plan", kind: "update" }];
 }
 
-async function preview({ log }: Call, inputs: Properties, now: Look): Promise<Properties> {
+async function preview(call: Call, inputs: Properties, now: Look): Promise<Properties> {
+  const { log } = call;
   const plan = plannedBy(now);
   for (const line of summarise(plan)) log.info(line);
-  const { observation } = now;
-  const { address } = observation;
-  const losses = await describeLosses(plan, { site: inputs.settings as Site, address, database: observation.database });
-  const { catalogue } = observation;
-  const budgetMs = (inputs.settings as Site).preview.budget * 1000;
-  losses.push(...(await describeDownLosses(plan, { catalogue, address, budgetMs })));
-  for (const line of losses.flatMap((text) => row("loses", text))) log.info(line);
-  for (const line of estimates(plan, now)) log.info(line);
-  for (const line of await describeRehearsals(plan, address)) log.info(line);
-  const pruned = await describePruning(inputs.settings as Site, observation.ledger);
-  for (const line of pruned.flatMap((text) => row("prunes", text))) log.info(line);
-  const gates = closedGates(plan, acceptancesOf(inputs), now.observation.world.openAttempt);
+  const estimates = await estimate(inputs.settings as Site, plan, now);
+  for (const line of estimates) log.info(line);
+  const gates = closedGates(plan, acceptancesOf(inputs), momentOf(now.observation));
   const { stopAfter } = inputs as { stopAfter?: StopAfter };
   if (stopsIn(plan, stopAfter ?? "")) log.info(row("ends", `after '${stopAfter}', as stopAfter says`).join("\n"));
   for (const gate of gates) log.warning(`'up' will refuse this. ${describeRefusals([gate])}`);
+  await reportPreview(call, plan.to, now, { gates, estimates });
   return outputs(inputs, plan, now);
 }
 
@@ -171,6 +192,7 @@ async function start(call: Call, { inputs, old }: Application): Promise<Properti
   await session.lock(address, stackOf(call), request.restoreFrom !== "");
   const { attempt, seen } = await begin(request, stackOf(call), acceptancesOf(inputs));
   session.open(attempt);
+  await tellBeginning(attempt, seen.observation.ledger, earsOf(call));
   return outputs(inputs, attempt.plan, seen);
 }
 
@@ -179,11 +201,23 @@ function outputs(inputs: Properties, plan: Plan, { observation }: Look): Propert
   return { ...inputs, plan, serverVersion, schemaVersion };
 }
 
-/** With what, and on how much, the plan works: both move by themselves, so they are told and not kept. */
-function estimates(plan: Plan, { observation }: Look): string[] {
-  const { dumpTool } = observation.world;
-  const tool = plan.backup.required && "found" in dumpTool ? row("tool", dumpTool.found) : [];
-  return [...tool, ...describeEstimates(plan, observation)];
+/** With what, and on how much, the plan works: all of it moves by itself, so it is told and not kept. */
+async function estimate(site: Site, plan: Plan, { observation }: Look): Promise<string[]> {
+  const { address, catalogue, database, ledger, world } = observation;
+  const budgetMs = site.preview.budget * 1000;
+  const losses = [
+    ...(await describeLosses(plan, { site, address, database })),
+    ...(await describeDownLosses(plan, { catalogue, address, budgetMs })),
+  ];
+  const tool = plan.backup.required && "found" in world.dumpTool ? row("tool", world.dumpTool.found) : [];
+  const pruned = await describePruning(site, ledger);
+  return [
+    ...losses.flatMap((text) => row("loses", text)),
+    ...tool,
+    ...describeEstimates(plan, observation),
+    ...(await describeRehearsals(plan, address)),
+    ...pruned.flatMap((text) => row("prunes", text)),
+  ];
 }
 
 function farewell(state: Properties): string {

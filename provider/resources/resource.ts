@@ -1,3 +1,4 @@
+import type { Ears } from "../../phases/story";
 import type { Properties } from "../codec";
 import type { Change } from "../diff";
 import type { ResourceLog } from "../engine";
@@ -8,6 +9,11 @@ export interface Call {
   readonly urn: string;
   readonly session: Session;
   readonly log: ResourceLog;
+}
+
+/** What is told besides a resource's own outcome. */
+export function earsOf({ log }: Pick<Call, "log">): Ears {
+  return { say: (line) => log.info(line), warn: (line) => log.warning(line) };
 }
 
 /** Name of the stack in a URN: `urn:pulumi:<stack>::...`. */

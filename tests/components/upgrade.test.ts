@@ -142,6 +142,10 @@ describe("the program, against mocks of the engine", function () {
         acceptLoss: "def",
         allowHazards: ["ban-drop-table"],
         stopAfter: "migrate",
+        window: settings.window,
+        windowOverride: "",
+        report: { folder: "reports", keep: 100 },
+        notify: [],
         settings: siteOf(settings),
       });
       for (const { name, inputs } of all.filter((one) => one.name !== "preflight"))

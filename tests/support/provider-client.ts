@@ -140,6 +140,14 @@ export class ProviderProcess {
     return decodeProperties((await this.#call<messages.UpdateResponse>("update", request)).getProperties());
   }
 
+  /** Calls one of its functions. */
+  async invoke(token: string, args: Properties): Promise<Properties> {
+    const request = new messages.InvokeRequest();
+    request.setTok(token);
+    request.setArgs(encodeProperties(args));
+    return decodeProperties((await this.#call<messages.InvokeResponse>("invoke", request)).getReturn());
+  }
+
   async cancel(): Promise<void> {
     await this.#call("cancel", new Empty());
   }

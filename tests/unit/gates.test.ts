@@ -7,13 +7,13 @@ import { summarise } from "../../planner/summary";
 import type { OpenAttempt } from "../../planner/world";
 import { loadCatalogue } from "../../releases/catalogue";
 import type { Catalogue } from "../../releases/release";
-import { goal, invent, planned, world } from "./planner-cases";
+import { goal, invent, planned, quiet, world } from "./planner-cases";
 
 const nothing: Acceptances = { acceptBreaking: "", reviewedPlan: "", acceptLoss: "", allowHazards: [] };
 
 /** The refusals, `path: text` each. */
 function closed(plan: Plan, accepted: Partial<Acceptances> = {}, open: OpenAttempt | null = null): string[] {
-  return closedGates(plan, { ...nothing, ...accepted }, open).map(({ path, text }) => `${path}: ${text}`);
+  return closedGates(plan, { ...nothing, ...accepted }, { ...quiet, open }).map(({ path, text }) => `${path}: ${text}`);
 }
 
 let own: Catalogue;
@@ -161,11 +161,11 @@ describe("acceptLoss", () => {
 
   it("and the other gates are all listed at once", () => {
     assert.deepEqual(
-      closedGates(lossy(), { ...nothing, reviewedPlan: "x" }, null).map(({ path }) => path),
+      closedGates(lossy(), { ...nothing, reviewedPlan: "x" }, quiet).map(({ path }) => path),
       ["octollm:reviewedPlan", "octollm:acceptLoss"],
     );
     assert.deepEqual(
-      closedGates(toBreaking, { ...nothing, reviewedPlan: "x" }, null).map(({ path }) => path),
+      closedGates(toBreaking, { ...nothing, reviewedPlan: "x" }, quiet).map(({ path }) => path),
       ["octollm:acceptBreaking", "octollm:reviewedPlan"],
     );
   });

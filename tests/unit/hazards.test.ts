@@ -11,7 +11,7 @@ import { loadParser } from "../../postgres/statements";
 import { CatalogueError } from "../../releases/errors";
 import { parseMigrationFile } from "../../releases/migration-file";
 import type { Catalogue, Migration } from "../../releases/release";
-import { goal, invent, planned, server, table, world } from "./planner-cases";
+import { goal, invent, planned, quiet, server, table, world } from "./planner-cases";
 
 interface Written {
   readonly up: string;
@@ -75,7 +75,7 @@ function planOf(file: Written, changes: Partial<ServerFacts> = {}, more: Partial
 /** `place hazard` of each that is neither waived nor allowed. */
 function refusedIn(plan: Plan, allowHazards: readonly string[] = []): string[] {
   const accepted = { acceptBreaking: "", reviewedPlan: "", acceptLoss: "", allowHazards };
-  return closedGates(plan, accepted, null).map(({ path, text }) => `${path} ${text.split(/[ :]/)[0]}`);
+  return closedGates(plan, accepted, quiet).map(({ path, text }) => `${path} ${text.split(/[ :]/)[0]}`);
 }
 
 const index = "CREATE INDEX i ON tasks (id);";
@@ -86,7 +86,7 @@ describe("a hazard in a pending revision", () => {
 
   it("is refused with file, line, why, what to do instead, and both ways to allow it", () => {
     const accepted = { acceptBreaking: "", reviewedPlan: "", acceptLoss: "", allowHazards: ["ban-truncate"] };
-    assert.deepEqual(closedGates(planOf({ up: index }), accepted, null), [
+    assert.deepEqual(closedGates(planOf({ up: index }), accepted, quiet), [
       {
         path: "2.0.0/migrations/b1_x.sql:11",
         text:

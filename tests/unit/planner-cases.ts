@@ -1,9 +1,13 @@
 import { DotenvFile } from "../../environment/dotenv-file";
+import type { Moment } from "../../planner/gates";
 import { makePlan } from "../../planner/make-plan";
 import type { Plan } from "../../planner/plan";
 import type { Refusal } from "../../planner/refusals";
 import type { Goal, Relation, ServerFacts, World } from "../../planner/world";
 import type { Catalogue, Migration, Release, Statement } from "../../releases/release";
+
+/** No attempt is open, and no clock matters. */
+export const quiet: Moment = { open: null, halfDone: false, now: new Date(0) };
 
 /** A goal with one service, as small as it can be. */
 export function goal(version: string, changes: Partial<Goal> = {}): Goal {

@@ -6,7 +6,7 @@ import { closedGates } from "../../planner/gates";
 import { restoreNames } from "../../planner/restore-names";
 import { summarise } from "../../planner/summary";
 import type { World } from "../../planner/world";
-import { goal, invent, planned, refused, server, steps, stopped, world } from "./planner-cases";
+import { goal, invent, planned, quiet, refused, server, steps, stopped, world } from "./planner-cases";
 
 const catalogue = invent([
   { revisions: [{ revision: "a1" }] },
@@ -63,7 +63,7 @@ describe("the plan of a restore", () => {
   it("is refused until its loss is accepted by an id that depends on nothing that moves", () => {
     const plan = planned(after(), goal("1.0.0"), catalogue);
     const gates = (acceptLoss: string) =>
-      closedGates(plan, { acceptBreaking: "", reviewedPlan: "", acceptLoss, allowHazards: [] }, null).map(
+      closedGates(plan, { acceptBreaking: "", reviewedPlan: "", acceptLoss, allowHazards: [] }, quiet).map(
         ({ path }) => path,
       );
     assert.deepEqual(gates(""), ["octollm:acceptLoss"]);
@@ -73,7 +73,7 @@ describe("the plan of a restore", () => {
     const reviewed = closedGates(
       plan,
       { acceptBreaking: "", reviewedPlan: "abc", acceptLoss: plan.loss.id ?? "", allowHazards: [] },
-      null,
+      quiet,
     );
     assert.deepEqual(
       reviewed.map(({ path }) => path),

@@ -65,12 +65,16 @@ describe("the settings of a stack", () => {
       migration: { lockTimeout: 4, retries: 10, concurrentlyTimeout: 7200 },
       verification: { logAllow: [] },
       preview: { budget: 10 },
+      report: { folder: "reports", keep: 100 },
+      notify: [],
+      window: { days: ["mon", "tue", "wed", "thu", "fri", "sat", "sun"], from: "00:00", to: "00:00", timezone: "UTC" },
       onFailure: "restart",
       stopAfter: "",
       acceptBreaking: "",
       reviewedPlan: "",
       acceptLoss: "",
       allowHazards: [],
+      windowOverride: "",
     });
     assert.ok(Object.isFrozen(settings));
   });

@@ -24,6 +24,8 @@ const shared = [
     "migrate",
     "alembic",
     "rehearsal",
+    "report",
+    "notify",
     "node_modules",
   ],
 ];

@@ -1,0 +1,64 @@
+import type { Plan, RevisionStep } from "../planner/plan";
+import { type Block, type CodeBlock, type ListBlock, type Section, section, type TextBlock } from "./document";
+
+/** Every step of a plan, in the order in which it is done. */
+export function stepsOf(plan: Plan | null): RevisionStep[] {
+  return plan === null ? [] : [...plan.revisions.pre, ...plan.revisions.post];
+}
+
+/** `0.1.0 → 1.0.0`, or the one release that it is about. */
+export function way({ from, to }: { readonly from: string; readonly to: string }): string {
+  return from === to ? to : `${from} → ${to}`;
+}
+
+/** A paragraph. */
+export function text(words: string, tone?: TextBlock["tone"]): TextBlock {
+  return tone === undefined ? { kind: "text", text: words } : { kind: "text", text: words, tone };
+}
+
+/** A list; null when there is nothing to list. */
+export function list(items: readonly string[]): ListBlock | null {
+  return items.length > 0 ? { kind: "list", items } : null;
+}
+
+/** The releases on the way and what they break. */
+export function pathSection(plan: Plan): Section[] {
+  const { path, breaks } = plan;
+  const releases = path.length > 0 ? path : [plan.to];
+  return section(
+    "Path",
+    list([`from ${plan.from}`, ...releases]),
+    breaks.length > 0 ? text("This breaks for clients:", "warn") : null,
+    list(breaks),
+  );
+}
+
+/** The lines of `.env` that change, secrets masked as in the plan. */
+export function environmentSection({ environment }: Plan): Section[] {
+  if (environment.lines.length === 0) return [];
+  return section(".env", {
+    kind: "code",
+    language: "diff",
+    ...(environment.file === ".env" ? {} : { caption: environment.file }),
+    lines: environment.lines,
+  });
+}
+
+/** How to undo it, and what that loses. */
+export function wayBackSection({ rollback }: Plan): Section[] {
+  const { steps, loses } = rollback;
+  const losses: Block[] =
+    loses.length > 0 ? [text("It loses:", "warn"), { kind: "list", items: loses }] : [text("It loses nothing.")];
+  return section("The way back", text(`Class: ${rollback.class}.`), list(steps), ...losses);
+}
+
+/** The SQL of every step. */
+export function sqlBlocks(plan: Plan | null): CodeBlock[] {
+  return stepsOf(plan).map(({ revision, direction, title, transaction, sql }) => ({
+    kind: "code",
+    language: "sql",
+    caption: `${direction === "up" ? "+" : "-"}${revision} ${title} (${transaction === "none" ? "each statement by itself" : "one transaction"})`,
+    lines: sql,
+    long: true,
+  }));
+}
