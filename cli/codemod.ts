@@ -13,7 +13,7 @@ import { note } from "./output";
 interface Options {
   readonly from: string;
   readonly to: string;
-  readonly baseUrl: readonly string[];
+  readonly baseUrl?: readonly string[];
   readonly catalogue?: string;
   readonly write?: boolean;
 }
@@ -28,7 +28,7 @@ Exit code: 0 nothing is left to do by hand, 2 the list is not empty, 1 an error.
 
   octollm codemod clients --from 0.2.0 --to 1.0.0 > clients.patch
   octollm codemod clients --from 0.2.0 --to 1.0.0 --write
-  octollm codemod clients --from 0.2.0 --to 1.0.0 --base-url https://ai.example.com
+  octollm codemod clients --from 0.2.0 --to 1.0.0 --base-url https://ai.corp
 
 docs/clients.md says what is changed, and why the rest is not.`;
 
@@ -39,14 +39,14 @@ export function codemodCommand(): Command {
     .argument("<folder>", "the client code: a folder")
     .requiredOption("--from <version>", "the release that the code is written for")
     .requiredOption("--to <version>", "the release that it is to be for")
-    .option("--base-url <url>", "a further address of your OctoLLM; may be given several times", collect, [])
+    .option("--base-url <url>", "a further address of your OctoLLM; may be given several times", collect)
     .option("--write", "change the files; without it only the diff is shown")
     .option("--catalogue <folder>", "another folder of releases")
     .addHelpText("after", help)
     .action(run);
 }
 
-function collect(value: string, before: readonly string[]): readonly string[] {
+function collect(value: string, before: readonly string[] = []): readonly string[] {
   return [...before, value];
 }
 

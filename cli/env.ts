@@ -25,7 +25,10 @@ An installation that a stack looks after changes its .env with 'octollm up'.
 
   octollm env diff /srv/octollm/.env --from 0.1.0 --to 1.0.0
   octollm env migrate /srv/octollm/.env --from 0.1.0 --to 1.0.0
-  octollm env migrate /srv/octollm/.env --from 1.0.0 --to 0.1.0    the way back`;
+
+The way back is the other way round:
+
+  octollm env migrate /srv/octollm/.env --from 1.0.0 --to 0.1.0`;
 
 /** `octollm env`: an `.env` file alone, from one release to another, without a stack. */
 export function envCommand(): Command {

@@ -1,10 +1,22 @@
 import type { ClientHints } from "../releases/release";
-import { returnsOf, type Scopes, type SourceFile } from "./scopes";
-import { type Call, type Entry, everyNode, type Node, plainText } from "./tree";
+import { type Binding, returnsOf, type Scopes, type SourceFile } from "./scopes";
+import { type Call, type Entry, everyNode, type Node, plainText, type Span } from "./tree";
+
+/** A name that leads to a literal, and the place that gives the name its value. */
+export interface Step {
+  readonly reference: Node;
+  readonly binding: Binding;
+}
 
 /** A stretch of an address: characters of a literal, or something that only the running program knows. */
 type Piece =
-  | { readonly kind: "literal"; readonly text: string; readonly file: SourceFile; readonly start: number }
+  | {
+      readonly kind: "literal";
+      readonly text: string;
+      readonly file: SourceFile;
+      readonly start: number;
+      readonly through: readonly Step[];
+    }
   | { readonly kind: "open"; readonly ours: boolean };
 
 /** An address as far as the text tells it. */
@@ -16,7 +28,13 @@ export interface Address {
   /** Path and what follows; `unknownPart` stands for what only the running program knows. */
   readonly path: string;
   /** Where characters of the path stand, or null when they do not stand together. */
-  readonly placeOf: (from: number, length: number) => { file: SourceFile; start: number; end: number } | null;
+  readonly placeOf: (from: number, length: number) => AddressPlace | null;
+}
+
+/** Where characters of an address stand, and the names that lead there, outermost first. */
+export interface AddressPlace extends Span {
+  readonly file: SourceFile;
+  readonly through: readonly Step[];
 }
 
 export const unknownPart = "\0";
@@ -82,7 +100,7 @@ export class Addresses {
         const file = this.#scopes.fileOf(node);
         return node.pieces.flatMap((piece): Piece[] =>
           piece.kind === "literal"
-            ? [{ kind: "literal", text: piece.text, file, start: piece.start }]
+            ? [{ kind: "literal", text: piece.text, file, start: piece.start, through: [] }]
             : this.#flatten(piece, depth - 1),
         );
       }
@@ -112,7 +130,10 @@ export class Addresses {
     const [only] = bindings;
     if (only && bindings.length === 1) {
       const { kind, value } = only;
-      if (kind === "value" && value) return hinted(this.#flatten(value, depth - 1));
+      if (kind === "value" && value)
+        return hinted(this.#flatten(value, depth - 1)).map((piece) =>
+          piece.kind === "open" ? piece : { ...piece, through: [{ reference: node, binding: only }, ...piece.through] },
+        );
       const handed = kind === "parameter" && !value ? this.#scopes.fixture(only.file, only.name) : [];
       if (handed[0] && handed.length === 1) return hinted(this.#flatten(handed[0], depth - 1));
     }
@@ -202,17 +223,14 @@ function lengthOf(piece: Piece | undefined): number {
   return piece?.kind === "literal" ? piece.text.length : 1;
 }
 
-function placeIn(
-  pieces: readonly Piece[],
-  from: number,
-  length: number,
-): { file: SourceFile; start: number; end: number } | null {
+function placeIn(pieces: readonly Piece[], from: number, length: number): AddressPlace | null {
   let at = 0;
   for (const piece of pieces) {
     const within = from - at;
     if (within >= 0 && within < lengthOf(piece)) {
       if (piece.kind !== "literal" || within + length > piece.text.length) return null;
-      return { file: piece.file, start: piece.start + within, end: piece.start + within + length };
+      const { file, through } = piece;
+      return { file, through, start: piece.start + within, end: piece.start + within + length };
     }
     at += lengthOf(piece);
   }

@@ -50,9 +50,9 @@ function isLoose(node: Node): boolean {
 /** All of a group or nothing of it. */
 function judge(group: readonly Site[], numbers: readonly Finding[]): Analysis {
   const against = group.flatMap((site) => site.against);
-  const nearby = group
-    .filter(({ handedOn }) => handedOn)
-    .flatMap(({ file }) => numbers.find((one) => one.file === file) ?? []);
+  const handedTo = new Set(group.flatMap(({ handedOn }) => [...handedOn]));
+  const hasClient = group.some(({ isClient }) => isClient);
+  const nearby = numbers.filter(({ file, ofSdkCall }) => handedTo.has(file) || (hasClient && ofSdkCall));
   const edits = group.flatMap((site) => site.edits);
   if (edits.length === 0) return { edits, findings: against };
   const [cause] = [...against, ...nearby];

@@ -37,6 +37,8 @@ export class Bodies {
   readonly #rules: readonly ScaleRule[];
   /** Constants and bodies that are edited or looked into; all else that reads them must be known. */
   readonly #shared: { readonly site: Site; readonly binding: Binding }[] = [];
+  /** The places at which sites that change read them. */
+  readonly #taken = new Set<Node>();
 
   constructor(scopes: Scopes, sites: Sites, rules: readonly ScaleRule[]) {
     this.#scopes = scopes;
@@ -142,7 +144,7 @@ export class Bodies {
     const [only, ...others] = this.#scopes.resolve(value);
     if (only?.kind === "value" && only.value && others.length === 0 && isWritten(only.value)) {
       this.#sites.understood.add(value);
-      if (only.value.kind === "object" || only.value.kind === "list") this.#follow(only, site);
+      if (only.value.kind === "object" || only.value.kind === "list") this.#follow(only, site, value);
       return this.readValue(only.value, site, strict);
     }
     if (strict) this.#against(site, value, "what is sent is put together elsewhere");
@@ -160,10 +162,17 @@ export class Bodies {
         if (this.ruleFor(key)) this.#sites.understood.add(sent);
   }
 
-  /** A body with a name: numbers that are put into it later are sent, too. */
-  #follow(binding: Binding, site: Site): void {
+  /** Notes that a site changes, or looks into, what a name stands for: whatever else reads it must change as well. */
+  depend(site: Site, binding: Binding, reference: Node): void {
+    if (site.state === "new") return;
     this.#shared.push({ site, binding });
     this.#sites.share(site, binding);
+    this.#taken.add(reference);
+  }
+
+  /** A body with a name: numbers that are put into it later are sent, too. */
+  #follow(binding: Binding, site: Site, read: Node): void {
+    this.depend(site, binding, read);
     for (const reference of this.#scopes.referencesTo(binding)) {
       const member = reference.parent;
       const assign = member?.kind === "member" ? member.parent : null;
@@ -194,8 +203,7 @@ export class Bodies {
     }
     const [only, ...others] = this.#scopes.resolve(value);
     if (only?.kind === "value" && only.value?.kind === "number" && others.length === 0) {
-      this.#shared.push({ site, binding: only });
-      this.#sites.share(site, only);
+      this.depend(site, only, value);
       return this.scale(only.value, site, rule);
     }
     this.#against(site, value, `'${field}' is no number here, but comes from elsewhere`);
@@ -217,8 +225,8 @@ export class Bodies {
   judgeShared(): void {
     for (const { site, binding } of this.#shared)
       for (const reference of this.#scopes.referencesTo(binding)) {
-        if (this.#sites.understood.has(reference) || isHarmless(reference)) continue;
-        this.#against(site, reference, `'${binding.name}' is used here for what is not known to go to OctoLLM`);
+        if (this.#taken.has(reference) || isHarmless(reference)) continue;
+        this.#against(site, reference, `'${binding.name}' is used here, too, and not known to be OctoLLM's here`);
       }
   }
 }

@@ -41,15 +41,18 @@ export interface FolderContent {
  */
 export async function readFolder(folder: string, wanted: (name: string) => boolean): Promise<FolderContent> {
   const content: { files: TextFile[]; unreadable: { path: string; reason: string }[] } = { files: [], unreadable: [] };
-  await walk(folder, "", [], async (path) => {
+  const failed = (path: string, error: unknown) =>
+    content.unreadable.push({ path, reason: error instanceof Error ? error.message : String(error) });
+  const visit = async (path: string) => {
     if (!wanted(path.split("/").at(-1) ?? path)) return;
     try {
       const file = await readText(folder, path);
       if (file) content.files.push(file);
     } catch (error) {
-      content.unreadable.push({ path, reason: error instanceof Error ? error.message : String(error) });
+      failed(path, error);
     }
-  });
+  };
+  await walk(folder, "", [], { visit, failed });
   return content;
 }
 
@@ -59,13 +62,18 @@ interface Ignored {
   readonly rules: Ignore;
 }
 
-async function walk(
-  top: string,
-  below: string,
-  above: readonly Ignored[],
-  visit: (path: string) => Promise<void>,
-): Promise<void> {
-  const entries = await readdir(join(top, below), { withFileTypes: true });
+interface Visitor {
+  readonly visit: (path: string) => Promise<void>;
+  /** Told of a folder that cannot be read. */
+  readonly failed: (path: string, error: unknown) => void;
+}
+
+async function walk(top: string, below: string, above: readonly Ignored[], visitor: Visitor): Promise<void> {
+  const entries = await readdir(join(top, below), { withFileTypes: true }).catch((error: unknown) => {
+    if (below === "") throw error;
+    visitor.failed(below, error);
+    return [];
+  });
   if (entries.some(({ name }) => name === "pyvenv.cfg")) return;
   const own = await readFile(join(top, below, ".gitignore"), "utf8").catch(() => null);
   const ignored = own === null ? above : [...above, { below, rules: ignore().add(own) }];
@@ -73,8 +81,8 @@ async function walk(
     const path = below + entry.name;
     if (entry.isDirectory()) {
       if (!foreignFolders.has(entry.name) && !isIgnored(`${path}/`, ignored))
-        await walk(top, `${path}/`, ignored, visit);
-    } else if (entry.isFile() && !isIgnored(path, ignored)) await visit(path);
+        await walk(top, `${path}/`, ignored, visitor);
+    } else if (entry.isFile() && !isIgnored(path, ignored)) await visitor.visit(path);
   }
 }
 

@@ -73,16 +73,10 @@ const converters: Readonly<Record<string, Converter>> = {
   binary_expression: binary,
   ternary_expression: (node) =>
     made({
-      kind: "other",
+      kind: "either",
       ...spanOf(node),
-      children: [
-        field(node, "condition"),
-        made({
-          kind: "either",
-          ...spanOf(node),
-          options: [field(node, "consequence"), field(node, "alternative")],
-        }),
-      ],
+      options: [field(node, "consequence"), field(node, "alternative")],
+      condition: field(node, "condition"),
     }),
   array: (node) => made({ kind: "list", ...spanOf(node), items: parts(node).map(convert) }),
   object,
@@ -152,7 +146,8 @@ function binary(node: SgNode): Node {
   const [left, right] = [field(node, "left"), field(node, "right")];
   if (operator === "+") return made({ kind: "join", ...spanOf(node), left, right });
   if (/^[!=]==?$/.test(operator)) return made({ kind: "equal", ...spanOf(node), left, right });
-  if (operator === "||" || operator === "??") return made({ kind: "either", ...spanOf(node), options: [left, right] });
+  if (operator === "||" || operator === "??")
+    return made({ kind: "either", ...spanOf(node), options: [left, right], condition: null });
   return made({ kind: "other", ...spanOf(node), children: [left, right] });
 }
 

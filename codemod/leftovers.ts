@@ -68,12 +68,20 @@ export class Leftovers {
         .filter(({ key, value }) => this.#bodies.ruleFor(key) && !this.#sites.understood.has(value))
         .filter(({ value }) => knowsOctollm || isInHttpCall(value))
         .map(({ key, value }): Finding => ({
+          ofSdkCall: this.#isOfSdkCall(node),
           file,
           at: value.start,
           kind: "undecided",
           reason: `whether this '${key}' goes to OctoLLM is not known`,
         })),
     );
+  }
+
+  #isOfSdkCall(node: Node): boolean {
+    const names = this.#rules.paths.map(({ from }) => from.split("/").at(-1));
+    const call = node.kind === "object" ? node.parent : node;
+    const owner = call?.kind === "call" && call.callee.kind === "member" ? call.callee.object : null;
+    return owner?.kind === "member" && names.includes(owner.name);
   }
 
   /** Whether a file's code speaks of OctoLLM, by name, address or SDK; comments and docstrings do not count. */
@@ -126,6 +134,8 @@ function numbersIn(node: Node): { key: string; value: Node }[] {
       return node.parameters.flatMap(({ name, fallback }) => (fallback ? [{ key: name, value: fallback }] : []));
     case "equal":
       return comparisons([node.left, node.right]);
+    case "other":
+      return node.children.length === 2 ? comparisons(node.children as [Node, Node]) : [];
     default:
       return [];
   }
@@ -135,7 +145,7 @@ function comparisons([left, right]: readonly [Node, Node]): { key: string; value
   return [
     { key: fieldRead(left), value: right },
     { key: fieldRead(right), value: left },
-  ].filter(({ value }) => value.kind === "number");
+  ].filter(({ value }) => value.kind === "number" || value.kind === "list");
 }
 
 function isNumberLike(value: Node): boolean {

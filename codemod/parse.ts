@@ -67,7 +67,7 @@ export function parseSource(path: string, text: string): SourceFile {
   if (!grammar) throw new SourceError(0, "its name tells no language that is known here");
   const root: SgNode = loaded().parse(grammar, text).root();
   const broken = firstFault(root);
-  if (broken !== null) throw new SourceError(broken, "a syntax error: the file is left as it is");
+  if (broken !== null) throw new SourceError(broken, "a syntax error, or syntax that is too new: left as it is");
   try {
     const tree = linked(grammar === "python" ? pythonTree(root) : javascriptTree(root));
     return { path, language: grammar === "python" ? "python" : "javascript", text, root: tree };

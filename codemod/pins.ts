@@ -124,7 +124,7 @@ function parsedToml(text: string): ReturnType<typeof parseTOML> {
     return parseTOML(text);
   } catch (error) {
     const at = (error as { index?: number }).index ?? 0;
-    throw new SourceError(at, "a syntax error: the file is left as it is");
+    throw new SourceError(at, "a syntax error, or syntax that is too new: left as it is");
   }
 }
 

@@ -62,17 +62,17 @@ const converters: Readonly<Record<string, Converter>> = {
     if (node.field("operator")?.text() !== "+") return other(node);
     return made({ kind: "join", ...spanOf(node), left: field(node, "left"), right: field(node, "right") });
   },
-  boolean_operator: (node) =>
-    made({ kind: "either", ...spanOf(node), options: [field(node, "left"), field(node, "right")] }),
+  boolean_operator: (node) => {
+    const options = [field(node, "left"), field(node, "right")];
+    return made({ kind: "either", ...spanOf(node), options, condition: null });
+  },
   conditional_expression: (node) => {
     const [then, condition, otherwise] = parts(node).map(convert);
     if (!then || !condition || !otherwise) return other(node);
-    return made({
-      kind: "other",
-      ...spanOf(node),
-      children: [condition, made({ kind: "either", ...spanOf(node), options: [then, otherwise] })],
-    });
+    return made({ kind: "either", ...spanOf(node), options: [then, otherwise], condition });
   },
+  global_statement: outer,
+  nonlocal_statement: outer,
   comparison_operator: (node) => {
     const [left, right, ...rest] = parts(node);
     const operators = node.fieldChildren("operators").map((operator) => operator.text());
@@ -197,6 +197,10 @@ function assignment(node: SgNode, left: SgNode | null, right: SgNode | null, mor
   });
   const rest = [whole ? null : value, more ? convert(more) : null].filter((part) => part !== null);
   return rest.length === 0 ? assign : made({ kind: "other", ...spanOf(node), children: [assign, ...rest] });
+}
+
+function outer(node: SgNode): Node {
+  return made({ kind: "outer", ...spanOf(node), names: parts(node).map((name) => name.text()) });
 }
 
 function loop(node: SgNode): Node {

@@ -1,9 +1,9 @@
-import { type Address, type Addresses, argumentsOf, unknownPart } from "./addresses";
+import { type Address, type Addresses, type AddressPlace, argumentsOf, unknownPart } from "./addresses";
 import type { Bodies } from "./bodies";
 import type { ClientRules } from "./rules";
-import type { Scopes } from "./scopes";
-import type { Finding, Sites } from "./sites";
-import { type Call, everyNode, type Node } from "./tree";
+import type { Scopes, SourceFile } from "./scopes";
+import type { Finding, Site, Sites } from "./sites";
+import { type Call, everyNode, type Node, plainText } from "./tree";
 
 export type PathRule = ClientRules["paths"][number];
 
@@ -44,6 +44,8 @@ function begins(path: string, with_: string): true | "unclear" | false {
 /** Finds the calls that send requests to OctoLLM, and what changes in them. */
 export class Requests {
   readonly undecided: Finding[] = [];
+  /** Where paths stand that belong to a call. */
+  readonly #moved: Omit<AddressPlace, "through">[] = [];
   readonly #scopes: Scopes;
   readonly #sites: Sites;
   readonly #addresses: Addresses;
@@ -77,8 +79,11 @@ export class Requests {
 
   #addressArguments(call: Call): Node[] {
     const named = argumentsOf(call).filter(({ key }) => /^(url|path|uri|endpoint)$/.test(key));
-    return [...call.positional.slice(0, 2), ...named.map(({ value }) => value)].filter(({ kind }) =>
-      ["text", "join", "name", "member", "call"].includes(kind),
+    const [first, second] = call.positional;
+    // Second comes an address only after a method; elsewhere it may be what `environ.get` falls back to.
+    const placed = second && first && isMethodName(first) ? [first, second] : [first];
+    return [...placed, ...named.map(({ value }) => value)].filter(
+      (node): node is Node => node !== undefined && ["text", "join", "name", "member", "call"].includes(node.kind),
     );
   }
 
@@ -90,9 +95,11 @@ export class Requests {
     }
     const site = this.#sites.add(call, file, match.kind === "new" ? "new" : "old");
     this.#bodies.readRequest(call, node, site);
+    const number = isHttpCall(call) ? undefined : call.positional.find(({ kind }) => kind === "number");
+    if (number) this.#sites.refuse(site, this.#finding(number, "what this number means to the function is not known"));
     if (match.kind === "new") return;
     const place = match.kind === "old" ? address.placeOf(0, match.rule.from.length) : null;
-    if (place) this.#sites.edit(site, { ...place, text: match.rule.to });
+    if (place) this.#move(site, place, match);
     else this.#sites.refuse(site, this.#finding(node, `the path is put together from parts that are not all known`));
     if (queryNames(address.path).some((name) => this.#bodies.ruleFor(name)))
       this.#sites.refuse(site, this.#finding(node, "a number of the old scale may stand in the query"));
@@ -109,8 +116,10 @@ export class Requests {
     if (!match) return;
     this.#understand(node);
     if (match.kind === "new") return;
-    if (!address.ours) return this.#report(node, unknownOwner(address));
     const file = this.#scopes.fileOf(node);
+    if (!address.ours && this.#moved.some((at) => at.file === file && at.start >= node.start && at.end <= node.end))
+      return;
+    if (!address.ours) return this.#report(node, unknownOwner(address));
     if (match.kind === "removed") {
       this.undecided.push({ file, at: node.start, kind: "removed", reason: `${match.path} is there no more` });
       return;
@@ -118,15 +127,27 @@ export class Requests {
     const place = match.kind === "old" ? address.placeOf(0, match.rule.from.length) : null;
     if (!place) return this.#report(node, "the path is put together from parts that are not all known");
     const site = this.#sites.add(node, file, "old");
-    site.handedOn = !this.#usesAreKnown(node);
-    this.#sites.edit(site, { ...place, text: match.rule.to });
+    for (const place of this.#unknownUses(node)) site.handedOn.add(place);
+    this.#move(site, place, match);
   }
 
-  /** Whether an address is the value of a constant, and every use of it was understood. */
-  #usesAreKnown(node: Node): boolean {
+  #move(site: Site, { file, start, end, through }: AddressPlace, { rule }: { readonly rule: PathRule }): void {
+    this.#sites.edit(site, { file, start, end, text: rule.to });
+    this.#moved.push({ file, start, end });
+    for (const { reference, binding } of through) {
+      // An address that is OctoLLM's by itself is so wherever it is used; a mere path is not.
+      const alone = binding.value ? this.#addresses.read(binding.value) : null;
+      if (!alone?.ours) this.#bodies.depend(site, binding, reference);
+    }
+  }
+
+  /** The files in which it cannot be told what is done with an address: its own, unless all uses of its name are known. */
+  #unknownUses(node: Node): SourceFile[] {
     const assign = node.parent?.kind === "assign" ? node.parent : null;
     const [binding] = assign ? this.#scopes.resolve(assign.target) : [];
-    return binding !== undefined && this.#scopes.referencesTo(binding).every((use) => this.#sites.understood.has(use));
+    if (!binding) return [this.#scopes.fileOf(node)];
+    const unknown = this.#scopes.referencesTo(binding).filter((use) => !this.#sites.understood.has(use));
+    return unknown.map((use) => this.#scopes.fileOf(use));
   }
 
   #understand(node: Node): void {
@@ -140,6 +161,12 @@ export class Requests {
   #finding(node: Node, reason: string): Finding {
     return { file: this.#scopes.fileOf(node), at: node.start, kind: "undecided", reason };
   }
+}
+
+/** `"POST"`, or a library's `responses.POST`. */
+function isMethodName(node: Node): boolean {
+  const name = node.kind === "member" ? node.name : plainText(node);
+  return name !== null && /^(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS)$/i.test(name);
 }
 
 function unknownOwner({ hasOrigin, path }: Address): string {

@@ -30,6 +30,8 @@ export class Scopes {
   readonly #byPath: ReadonlyMap<string, SourceFile>;
   readonly #fileOf = new Map<Node, SourceFile>();
   readonly #names = new Map<Node, Names>();
+  /** Names that a function takes from further out, by its own word. */
+  readonly #outer = new Map<Node, ReadonlySet<string>>();
   #references: Map<Binding, Node[]> | null = null;
 
   constructor(files: readonly SourceFile[]) {
@@ -37,6 +39,7 @@ export class Scopes {
     this.#byPath = new Map(files.map((file) => [file.path, file]));
     for (const file of files) {
       this.#fileOf.set(file.root, file);
+      for (const node of everyNode(file.root)) if (node.kind === "outer") this.#declareOuter(node, node.names);
       for (const node of everyNode(file.root)) this.#declare(node, file);
     }
   }
@@ -48,6 +51,11 @@ export class Scopes {
     const file = this.#fileOf.get(root);
     if (!file) throw new Error("A node of no file");
     return file;
+  }
+
+  #declareOuter(node: Node, names: readonly string[]): void {
+    const owner = enclosing(node, "function");
+    if (owner) this.#outer.set(owner, new Set([...(this.#outer.get(owner) ?? []), ...names]));
   }
 
   #declare(node: Node, file: SourceFile): void {
@@ -77,7 +85,8 @@ export class Scopes {
 
   #add(node: Node, binding: Binding): void {
     const scope = enclosing(node, "function", "class", "block");
-    this.#put(scope ?? binding.file.root, binding);
+    const isOuter = scope && this.#outer.get(scope)?.has(binding.name);
+    this.#put(isOuter || !scope ? binding.file.root : scope, binding);
   }
 
   #put(scope: Node, binding: Binding): void {
@@ -195,7 +204,8 @@ function isSelf(node: Node): boolean {
   return node.kind === "name" && /^(self|cls|this)$/.test(node.name);
 }
 
-function isFixture(node: Node): boolean {
+/** Whether a function hands something to pytest's tests. */
+export function isFixture(node: Node): boolean {
   if (node.kind !== "function") return false;
   return node.decorators.some((decorator) =>
     [...everyNode(decorator)].some(

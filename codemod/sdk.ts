@@ -1,7 +1,7 @@
 import { type Addresses, argumentsOf, unknownPart } from "./addresses";
 import type { Bodies } from "./bodies";
 import type { ClientRules } from "./rules";
-import { enclosing, type Scopes } from "./scopes";
+import { enclosing, isFixture, type Scopes, type SourceFile } from "./scopes";
 import type { Finding, Site, Sites } from "./sites";
 import { type Call, everyNode, type Node } from "./tree";
 
@@ -38,7 +38,7 @@ export class SdkClients {
     const file = this.#scopes.fileOf(call);
     const base = argumentsOf(call).find(({ key }) => /^base_?url$/i.test(key))?.value;
     const state = base ? this.#stateOf(base, rule) : "unknown";
-    const site = this.#sites.add(call, file, state === "new" ? "new" : "old");
+    const site = this.#sites.add(call, file, state === "new" ? "new" : "old", true);
     this.#made.set(call, { call, site });
     if (base) for (const part of everyNode(base)) this.#sites.understood.add(part);
     if (state === "old" && base) this.#changeBase(base, rule, site);
@@ -49,7 +49,7 @@ export class SdkClients {
         this.#finding(where, `this client's base_url may or may not end in ${rule.basePath} already`),
       );
     }
-    site.handedOn = this.#isHandedOn(call);
+    for (const place of this.#handedOnIn(call)) site.handedOn.add(place);
   }
 
   #isClientOf(callee: Node, { modules, client }: SdkRule): boolean {
@@ -97,18 +97,17 @@ export class SdkClients {
     this.#sites.refuse(site, this.#finding(base, `its value ends in '/': write what ends in ${rule.basePath} here`));
   }
 
-  #isHandedOn(call: Call): boolean {
+  /** The files in which a client goes where it cannot be followed: as argument, result, or in a list. */
+  #handedOnIn(call: Call): SourceFile[] {
+    const isFollowed = ({ parent }: Node) =>
+      parent?.kind === "member" || (parent?.kind === "return" && isFixtureResult(parent));
     const outer = call.parent;
-    if (outer?.kind === "member") return false;
-    if (outer?.kind !== "assign") return !(outer?.kind === "return" && isFixtureResult(outer));
-    const bindings = this.#scopes.resolve(outer.target);
-    return bindings
+    if (outer?.kind !== "assign") return isFollowed(call) ? [] : [this.#scopes.fileOf(call)];
+    return this.#scopes
+      .resolve(outer.target)
       .flatMap((binding) => this.#scopes.referencesTo(binding))
-      .some(
-        (reference) =>
-          reference.parent?.kind !== "member" &&
-          !(reference.parent?.kind === "return" && isFixtureResult(reference.parent)),
-      );
+      .filter((reference) => !isFollowed(reference))
+      .map((reference) => this.#scopes.fileOf(reference));
   }
 
   /** Second pass: a call made with a client. */
@@ -131,9 +130,12 @@ export class SdkClients {
     }
     const positional = call.positional.filter(({ kind }) => fills || kind === "object");
     for (const value of [...positional, ...(fills ? call.more : [])]) {
+      // What comes last and alone may be the whole body.
+      const strict =
+        fills && call.named.length === 0 && (value === call.positional.at(-1) || call.more.includes(value));
       if (value.kind === "number")
-        this.#sites.refuse(site, this.#finding(value, "which argument this number is, is not known"));
-      else this.#bodies.readValue(value, site, fills && call.positional.length === 1);
+        this.#sites.refuse(site, this.#finding(value, "which argument this is, is not known"));
+      else this.#bodies.readValue(value, site, strict);
     }
   }
 
@@ -158,12 +160,5 @@ export class SdkClients {
 
 function isFixtureResult(node: Node): boolean {
   const owner = enclosing(node, "function");
-  return (
-    owner?.kind === "function" &&
-    owner.decorators.some((decorator) =>
-      [...everyNode(decorator)].some(
-        (part) => (part.kind === "name" || part.kind === "member") && part.name === "fixture",
-      ),
-    )
-  );
+  return owner !== null && isFixture(owner);
 }

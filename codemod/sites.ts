@@ -14,6 +14,8 @@ export interface Finding {
   /** `undecided`: it could not be told what is right; `removed`: it uses what the release no longer has. */
   readonly kind: "undecided" | "removed";
   readonly reason: string;
+  /** A number in a call such as `x.tasks.create(...)`, which may be one of the SDK. */
+  readonly ofSdkCall?: boolean;
 }
 
 /** One use of OctoLLM's API: what is to change there, and what speaks against it. */
@@ -25,8 +27,10 @@ export interface Site {
   readonly state: "old" | "new";
   readonly edits: Edit[];
   readonly against: Finding[];
-  /** The address or the client is handed on to where it cannot be followed. */
-  handedOn: boolean;
+  /** Files in which the address or the client is handed on to where it cannot be followed. */
+  readonly handedOn: Set<SourceFile>;
+  /** A client of the SDK: a call that is not seen to be its own may be so. */
+  readonly isClient: boolean;
 }
 
 /**
@@ -41,8 +45,9 @@ export class Sites {
   /** Nodes whose meaning is known, so that they are not reported. */
   readonly understood = new Set<Node>();
 
-  add(call: Node, file: SourceFile, state: Site["state"]): Site {
-    const site: Site = { file, at: call.start, end: call.end, state, edits: [], against: [], handedOn: false };
+  add(call: Node, file: SourceFile, state: Site["state"], isClient = false): Site {
+    const { start: at, end } = call;
+    const site: Site = { file, at, end, state, edits: [], against: [], handedOn: new Set(), isClient };
     this.all.push(site);
     if (!this.#byCall.has(call)) this.#byCall.set(call, site);
     else this.together(site, this.#byCall.get(call) ?? site);

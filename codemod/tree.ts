@@ -19,7 +19,7 @@ export type Node = Common &
     | { readonly kind: "member"; readonly object: Node; readonly name: string }
     | { readonly kind: "join"; readonly left: Node; readonly right: Node }
     /** `a or b`, `a ?? b`, `c ? a : b`: one of them. */
-    | { readonly kind: "either"; readonly options: readonly Node[] }
+    | { readonly kind: "either"; readonly options: readonly Node[]; readonly condition: Node | null }
     | { readonly kind: "equal"; readonly left: Node; readonly right: Node }
     | { readonly kind: "list"; readonly items: readonly Node[] }
     | ObjectNode
@@ -29,6 +29,8 @@ export type Node = Common &
     | { readonly kind: "class"; readonly name: string; readonly body: readonly Node[] }
     | { readonly kind: "return"; readonly value: Node | null }
     | ImportNode
+    /** Python's `global` and `nonlocal`. */
+    | { readonly kind: "outer"; readonly names: readonly string[] }
     /** A block with names of its own (JavaScript). */
     | { readonly kind: "block"; readonly children: readonly Node[] }
     | { readonly kind: "other"; readonly children: readonly Node[] }
@@ -122,7 +124,7 @@ export function childrenOf(node: Node): readonly Node[] {
     case "equal":
       return [node.left, node.right];
     case "either":
-      return node.options;
+      return node.condition ? [node.condition, ...node.options] : node.options;
     case "list":
       return node.items;
     case "object":
@@ -143,6 +145,7 @@ export function childrenOf(node: Node): readonly Node[] {
     case "number":
     case "name":
     case "import":
+    case "outer":
       return [];
   }
 }

@@ -14,6 +14,7 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
+import { readFolder, writeFolder } from "../../codemod/folder";
 import { clientRules } from "../../codemod/rules";
 import { loadCatalogue } from "../../releases/catalogue";
 import { chore } from "../support/chore";
@@ -111,6 +112,21 @@ describe("octollm codemod", () => {
     assert.match(said, /Not read:\n {2}b\.py:1:\d+\n {6}a syntax error/);
     assert.match(said, /0 files of 3 would change, 3 places to look at\./);
     for (const line of said.split("\n")) assert.ok(line.length <= 80, line);
+  });
+
+  it("lists a file that is too large, and says what was written when a file changed meanwhile", async () => {
+    put("a.py", call);
+    put("b.py", call);
+    put("large.py", `${call}\n`.repeat(40_000));
+    const { files, unreadable } = await readFolder(folder, () => true);
+    assert.deepEqual(unreadable, [{ path: "large.py", reason: "it is larger than 2 MB" }]);
+    put("b.py", `${call} # edited`);
+    const changed = new Map(files.map(({ path }) => [path, newCall]));
+    await assert.rejects(
+      writeFolder(folder, files, changed),
+      /b\.py' was not written, it is as it was: somebody changed it[^]*Written before it: a\.py\. Run the same command again/,
+    );
+    assert.equal(readFileSync(join(folder, "b.py"), "utf8"), `${call} # edited`);
   });
 
   it("refuses what is no folder, no version and no way up", async () => {

@@ -114,7 +114,7 @@ client.tasks.create({ priority: 3 });`,
   [
     "a syntax error",
     `const a = {\nfetch("http://localhost:8000/tasks")`,
-    ["1: a syntax error: the file is left as it is"],
+    ["1: a syntax error, or syntax that is too new: left as it is"],
   ],
   [
     "other people's code",

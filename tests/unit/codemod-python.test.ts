@@ -172,102 +172,50 @@ class Worker:
     async def run(self):
         await self.client.tasks.create(description="x", priority=2)`,
   ],
-];
-
-/** What it is, the code, and what is said of it; nothing is changed. */
-const left: readonly [title: string, text: string, places: string[]][] = [
   [
-    "a priority that a caller gives",
-    `def submit(text, priority):
-    return requests.post("http://localhost:8000/tasks", json={"text": text, "priority": priority})`,
-    ["2: 'priority' is no number here, but comes from elsewhere"],
+    "one of two numbers, and constants of a class",
+    `class Level:
+    HIGH = 5
+requests.post("http://localhost:8000/tasks", json={"priority": 4 if urgent else 1})
+requests.post("http://localhost:8000/tasks", json={"priority": Level.HIGH} if a else {"priority": Level.HIGH})`,
+    `class Level:
+    HIGH = 10
+requests.post("http://localhost:8000/api/v1/tasks", json={"priority": 8 if urgent else 2})
+requests.post("http://localhost:8000/api/v1/tasks", json={"priority": Level.HIGH} if a else {"priority": Level.HIGH})`,
   ],
   [
-    "a body that is put together elsewhere",
-    `requests.post("http://localhost:8000/tasks", json=task.dict())`,
-    ["1: what is sent is put together elsewhere"],
+    "urljoin, a helper without arguments, and a path with a name of its own",
+    `BASE = "http://localhost:8000"
+TASKS = "/tasks"
+url = urljoin(BASE, "/tasks")
+def address():
+    return f"{BASE}{TASKS}"
+requests.post(url, json={"priority": 1})
+requests.post(address(), json={"priority": 2})`,
+    `BASE = "http://localhost:8000"
+TASKS = "/api/v1/tasks"
+url = urljoin(BASE, "/api/v1/tasks")
+def address():
+    return f"{BASE}{TASKS}"
+requests.post(url, json={"priority": 2})
+requests.post(address(), json={"priority": 4})`,
   ],
   [
-    "arguments that are handed through",
-    `requests.post("http://localhost:8000/tasks", **options)`,
-    ["1: what is sent is put together elsewhere"],
-  ],
-  [
-    "a priority outside the old scale: somebody was here before",
-    `requests.post("http://localhost:8000/tasks", json={"priority": 8})`,
-    ["1: 'priority' is 8, which is outside the old scale"],
-  ],
-  [
-    "JSON as text",
-    `requests.post("http://localhost:8000/tasks", data='{"priority": 3}')`,
-    ["1: 'priority' in a text that is sent as it is"],
-  ],
-  [
-    "a priority inside of another value",
-    `requests.post("http://localhost:8000/tasks", json={"meta": {"priority": 3}})`,
-    ["1: 'priority' inside of another value may mean something else"],
-  ],
-  [
-    "a constant that something else reads, too",
-    `URGENT = 5
-requests.post("http://localhost:8000/tasks", json={"priority": URGENT})
-queue.push(job, URGENT)`,
-    ["2: left as it is, together with line 3", "3: 'URGENT' is used here for what is not known to go to OctoLLM"],
-  ],
-  [
-    "a path behind a part that is not known",
-    `requests.get(f"{os.environ['OCTOLLM_URL']}{prefix}/tasks")`,
-    ["1: the path is put together from parts that are not all known"],
-  ],
-  [
-    "an address of which nobody says whose it is",
-    `requests.post("https://tracker.example.com/tasks", json={"priority": 3})`,
-    [
-      "1: whether this address is OctoLLM's is not known: …/tasks",
-      "1: whether this 'priority' goes to OctoLLM is not known",
-    ],
-  ],
-  [
-    "a client of which nobody says whose it is",
-    `def test_create(client):
-    client.post("/tasks", json={"description": "d"})`,
-    ["2: whose /tasks this is, is not known"],
-  ],
-  [
-    "an SDK client whose address is set elsewhere",
+    "a client that a function makes for the whole module",
     `from octollm import Client
-client = Client(base_url=os.environ["OCTOLLM_URL"])
-client.tasks.create(description="x", priority=3)`,
-    ["2: this client's base_url may or may not end in /api/v1 already", "3: left as it is, together with line 2"],
-  ],
-  [
-    "an SDK client that is handed on, with priorities that nobody can follow",
+client = None
+def connect():
+    global client
+    client = Client(base_url="http://localhost:8000")
+def send(task):
+    client.tasks.update(task.id, priority=4)`,
     `from octollm import Client
-def run(c):
-    c.tasks.create(description="x", priority=3)
-client = Client(base_url="http://localhost:8000")
-run(client)`,
-    ["3: whether this 'priority' goes to OctoLLM is not known", "4: left as it is, together with line 3"],
-  ],
-  [
-    "uses of /execute",
-    `requests.post("http://localhost:8000/execute", json={"priority": 3})`,
-    ["1: /execute is there no more", "1: whether this 'priority' goes to OctoLLM is not known"],
-  ],
-  [
-    "a syntax error",
-    `def f(:\n    requests.get("http://localhost:8000/tasks")`,
-    ["1: a syntax error: the file is left as it is"],
-  ],
-  [
-    "other people's code",
-    `"""See /tasks: priority=3."""
-# http://localhost:8000/tasks with priority 3
-print("GET /tasks and POST /execute, see the guide")
-celery.send(task, priority=3)
-@app.get("/tasks")
-def tasks(priority: int = 3): ...`,
-    [],
+client = None
+def connect():
+    global client
+    client = Client(base_url="http://localhost:8000/api/v1")
+def send(task):
+    client.tasks.update(task.id, priority=8)`,
   ],
 ];
 
@@ -285,13 +233,6 @@ describe("the codemod, on Python", () => {
       const second = migrated({ "a.py": after }, rules);
       assert.deepEqual([...second.changed], []);
       assert.deepEqual(placesOf(second, "a.py"), []);
-    });
-
-  for (const [title, text, places] of left)
-    it(`leaves ${title}, and says so`, () => {
-      const result = migrated({ "a.py": text }, rules);
-      assert.deepEqual([...result.changed], []);
-      assert.deepEqual(placesOf(result, "a.py"), places);
     });
 
   it("writes what Python compiles", function () {
