@@ -11,11 +11,11 @@ interface Situation {
   readonly steps: readonly RevisionStep[];
   readonly catalogue: Catalogue;
   /** Releases whose files only the ledger has. */
-  readonly missing: readonly string[];
+  readonly missing?: readonly string[];
 }
 
 /** How this plan is undone once it is done: shown before it starts. */
-export function planWayBack({ direction, from, to, steps, catalogue, missing }: Situation): RollbackPlan {
+export function planWayBack({ direction, from, to, steps, catalogue, missing = [] }: Situation): RollbackPlan {
   const command = `octollm config set version ${from.version} && octollm up`;
   // The same release again: its schema, settings and services are put right.
   if (direction === "adopt" || from.version === to.version)
