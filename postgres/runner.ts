@@ -100,7 +100,9 @@ const manners = {
 async function runStep(run: StepRun): Promise<RevisionResult["outcome"]> {
   run.signal.throwIfAborted();
   const { transaction } = run.step;
-  run.progress(`${describeStep(run.step)}: ${run.statements.length} statements, ${manners[transaction].text}`);
+  run.progress(
+    `${describeStep(run.step)}: ${run.statements.length} statement${run.statements.length === 1 ? "" : "s"}, ${manners[transaction].text}`,
+  );
   try {
     return await manners[transaction].run(run);
   } catch (error) {
