@@ -109,12 +109,15 @@ function withoutPosition(error: unknown): unknown {
   return error;
 }
 
-/** What the author claims of the predicate, looked at on the rows of the batch: none of them is left. */
+/**
+ * What the author claims of the predicate, looked at on the rows that the batch has changed: it holds for none of them. Rows
+ * that others have written among them meanwhile are of the next walk.
+ */
 async function proveDone({ session, run, script, key }: BatchWalk, range: Range): Promise<void> {
   if (script.predicate === null) return;
   const { rows } = await session.client.query<{ left: number }>(
     `SELECT count(*)::float8 AS left FROM ${key.relation} AS done
-     WHERE ${inRange(key, range, "done")} AND ${stillToDo(script.predicate, "done")}`,
+     WHERE ${inRange(key, range, "done")} AND done.xmin = pg_current_xact_id()::xid AND ${stillToDo(script.predicate, "done")}`,
   );
   const left = rows[0]?.left ?? 0;
   if (left === 0) return;

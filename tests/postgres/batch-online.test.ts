@@ -86,7 +86,7 @@ UPDATE tasks SET priority = priority - 1 WHERE in_batch(tasks);`,
     );
     const before = await query(address, "SELECT sum(priority) FROM tasks");
     const { error } = await applyFailing({ address, steps: [up], batch });
-    assert.match(error.message, /its predicate still holds for 100 rows of a batch that was done/);
+    assert.match(error.message, /its predicate still holds for \d+ rows of a batch that was done/);
     assert.deepEqual(await query(address, "SELECT sum(priority) FROM tasks"), before);
   });
 
