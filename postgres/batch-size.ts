@@ -17,9 +17,9 @@ export class BatchSize {
 
   /** Learns from a batch that was done. */
   learn({ rows, milliseconds }: { readonly rows: number; readonly milliseconds: number }): void {
-    // The last rows of a table say little about a whole batch.
-    if (rows < this.rows) return;
-    const wanted = this.rows * Math.min(2, Math.max(0.5, this.#targetMs / Math.max(milliseconds, 1)));
+    // A batch is only about as large as asked for; the last rows of a table say little about a whole one.
+    if (rows < this.rows / 2) return;
+    const wanted = rows * Math.min(2, Math.max(0.5, this.#targetMs / Math.max(milliseconds, 1)));
     this.rows = Math.round(Math.min(largest, Math.max(smallest, wanted)));
   }
 
