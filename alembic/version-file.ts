@@ -36,9 +36,8 @@ export function docstring(catalogue: Catalogue, migration: Migration): string[] 
 export function versionFile(catalogue: Catalogue, migration: Migration): string {
   const { file, revision, downRevision } = migration;
   const bodies = {
-    upgrade: bodyOf(migration, migration.up),
-    downgrade:
-      migration.down === null ? [refusal(migration)] : [...gate(migration), ...bodyOf(migration, migration.down)],
+    upgrade: migration.upBatched?.only ? [refusalOfBatches(migration, "upgrade")] : bodyOf(migration, migration.up),
+    downgrade: downgradeOf(migration),
   };
   const all = [...bodies.upgrade, ...bodies.downgrade].join("\n");
   return [
@@ -119,6 +118,21 @@ function refusal({ revision, downLoss }: Migration): string {
   const text =
     `${revision} has no way down: it would lose ${downLoss ?? "data"}. Nothing of it was changed. ` +
     "A backup leads back: octollm backups list";
+  return `    raise CommandError(${pythonString(text)})`;
+}
+
+function downgradeOf(migration: Migration): string[] {
+  const { down, downBatched } = migration;
+  if (down === null) return [refusal(migration)];
+  if (downBatched?.only) return [refusalOfBatches(migration, "downgrade")];
+  return [...gate(migration), ...bodyOf(migration, down)];
+}
+
+/** Batches have a place that they have come to, which Alembic does not know of. */
+function refusalOfBatches({ revision }: Migration, way: "upgrade" | "downgrade"): string {
+  const text =
+    `${revision} changes rows in batches, which Alembic cannot. Nothing of it was changed. ` +
+    `octollm migrate ${way} leads there, and Alembic goes on from it`;
   return `    raise CommandError(${pythonString(text)})`;
 }
 

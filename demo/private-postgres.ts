@@ -102,7 +102,12 @@ export class PrivatePostgres {
     if (standby.#owner) chownSync(folder, standby.#owner.uid, standby.#owner.gid);
     const source = ["-h", host, "-p", String(port), "-U", user, "-w", "-c", "fast", "-X", "stream"];
     standby.#run("pg_basebackup", ["-D", standby.#data, "-R", "--no-sync", ...source], { PGPASSWORD: password });
-    appendFileSync(join(standby.#data, "postgresql.auto.conf"), `port = ${standby.address.port}\n`);
+    // PostgreSQL 18 no longer writes down the password that it was given.
+    const conninfo = `host=${host} port=${port} user=${user} password=${password}`;
+    appendFileSync(
+      join(standby.#data, "postgresql.auto.conf"),
+      `port = ${standby.address.port}\nprimary_conninfo = '${conninfo}'\n`,
+    );
     standby.start();
     return standby;
   }

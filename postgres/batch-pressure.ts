@@ -40,7 +40,8 @@ const advice: Readonly<Record<Pressure["kind"], string>> = {
   autovacuum: "wait until it is done.",
 };
 
-const walBytes = "CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END";
+/** Also what batches have made and nobody has written to the disk yet: their commits do not wait for that. */
+const walBytes = "CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END";
 
 /** A role without pg_monitor sees no positions of others: what it cannot see is no reason. */
 const pressures = `

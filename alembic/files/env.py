@@ -152,6 +152,13 @@ def refuse_open_attempt(connection):
             f" {since:%Y-%m-%d %H:%M:%S %Z}) has not ended; nothing was changed.\n"
             "Finish it first: run again what began it (npx octollm up, or npx octollm migrate), or npx octollm abort"
         )
+    if not rows(connection, "SELECT FROM pg_tables WHERE schemaname = 'octollm_upgrade' AND tablename = 'batches'"):
+        return
+    for (revision,) in rows(connection, "SELECT revision FROM octollm_upgrade.batches"):
+        raise CommandError(
+            f"Revision {revision} has changed a part of its rows, in batches; nothing was changed now.\n"
+            "Finish it first: run again what began it (npx octollm up, or npx octollm migrate), or npx octollm abort"
+        )
 
 
 def make_ledger(connection):

@@ -243,6 +243,17 @@ describe("the real Alembic and this program on one database", function () {
     );
   });
 
+  it("let batches that stopped half-way be finished first", async () => {
+    await exported.sql(`INSERT INTO octollm_upgrade.batches (revision, direction, heading, release, checksum, relation, key_columns,
+      attempt) VALUES ('e4f5a6', 'up', 'up', '1.0.0', '', 'tasks', '{id}', 1)`);
+    assert.match(
+      await exported.alembicRefusal("downgrade", "-1"),
+      /Revision e4f5a6 has changed a part of its rows, in batches; nothing was changed now\./,
+    );
+    assert.equal((await exported.alembic("current")).trim(), "b1c2d3");
+    await exported.sql("DELETE FROM octollm_upgrade.batches");
+  });
+
   it("stop at an INVALID index, which IF NOT EXISTS would take for one that is there", async () => {
     await exported.alembic("downgrade", "def456");
     await exported.sql("CREATE INDEX idx_tasks_status_priority ON tasks (status, priority DESC)");

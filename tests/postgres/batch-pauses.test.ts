@@ -24,6 +24,8 @@ describe("batches beside a server that has trouble to keep up", function () {
       archive_mode: "on",
       archive_command: "true",
       autovacuum_naptime: "1s",
+      // Else the standby may tell only after ten seconds how far it is.
+      wal_receiver_status_interval: "1s",
     });
     standby = await PrivatePostgres.standby(join(parent, "standby"), server);
     ({ up } = batchedSteps(
@@ -55,6 +57,7 @@ UPDATE tasks SET description = left(description, -200) WHERE in_batch(tasks);`),
         (await query(address, "SELECT FROM pg_stat_replication WHERE replay_lsn >= pg_current_wal_flush_lsn()"))
           .length === 1,
     );
+  // Without full pages, as right after a checkpoint, fifty rows come to some 15 kB of WAL.
   const small = { firstRows: 50, targetMs: 5, reportMs: 0, pauseMs: 2_000, lookMs: 0 };
   const right = async (address: DatabaseAddress) =>
     assert.deepEqual(
@@ -72,7 +75,7 @@ UPDATE tasks SET description = left(description, -200) WHERE in_batch(tasks);`),
       resumed = true;
       void onStandby("SELECT pg_wal_replay_resume()");
     };
-    await apply({ address, steps: [up], batch: { ...small, lagBytes: 20_000, pauseMs: 60_000 }, onLine: resume });
+    await apply({ address, steps: [up], batch: { ...small, lagBytes: 2_000, pauseMs: 60_000 }, onLine: resume });
     assert.ok(resumed);
     await right(address);
   });
@@ -82,7 +85,7 @@ UPDATE tasks SET description = left(description, -200) WHERE in_batch(tasks);`),
     await caughtUp(address);
     await onStandby("SELECT pg_wal_replay_pause()");
     try {
-      const { error } = await applyFailing({ address, steps: [up], batch: { ...small, lagBytes: 20_000 } });
+      const { error } = await applyFailing({ address, steps: [up], batch: { ...small, lagBytes: 2_000 } });
       assert.match(
         error.message,
         /walreceiver is \d+ \w+ behind, and it did not get less in [23] s\. .*let the standby catch up/,
@@ -100,10 +103,10 @@ UPDATE tasks SET description = left(description, -200) WHERE in_batch(tasks);`),
     const address = await fresh();
     await query(address, "SELECT pg_create_physical_replication_slot('forgotten', true)");
     await query(address, "CREATE TABLE filler AS SELECT repeat('x', 100) FROM generate_series(1, 5000)");
-    const { error } = await applyFailing({ address, steps: [up], batch: { ...small, backlogBytes: 100_000 } });
+    const { error } = await applyFailing({ address, steps: [up], batch: { ...small, backlogBytes: 5_000 } });
     assert.match(error.message, /replication slot forgotten holds back \d+ \w+ of WAL, .*pg_drop_replication_slot/);
     await query(address, "SELECT pg_drop_replication_slot('forgotten')");
-    await apply({ address, steps: [up], batch: { ...small, backlogBytes: 100_000 } });
+    await apply({ address, steps: [up], batch: { ...small, backlogBytes: 5_000 } });
     await right(address);
   });
 
