@@ -1,14 +1,12 @@
 import { relative } from "node:path";
 
-import pc from "picocolors";
-
 import { describeDuration, describeSize } from "../backup/describe";
 import { listBackups, type ListedBackup } from "../backup/list";
 import { table } from "../engine/commands/table";
 import { type DatabaseLook, findFault, lookAtDatabase } from "../phases/restore-facts";
 import { readAddress, type Site, sitePath } from "../phases/site";
 import type { ListedDatabase } from "../postgres/databases";
-import { note, print } from "./output";
+import { bold, note, print } from "./output";
 import { type OpenedStack, openStack } from "./stack";
 
 export interface ListOptions {
@@ -109,7 +107,7 @@ export async function showBackup(id: string, { stack, json }: ListOptions): Prom
   const backup = (await judged(open.site, await lookIfPossible(open))).find((candidate) => candidate.id === id);
   if (!backup) throw noSuchBackup(open.site, id);
   if (json) return print(JSON.stringify({ ...asJson(backup), manifest: backup.manifest }, null, 2));
-  for (const [name, text] of describe(backup)) print(`${pc.bold(name.padEnd(10))} ${text}`);
+  for (const [name, text] of describe(backup)) print(`${bold(name.padEnd(10))} ${text}`);
 }
 
 /** The refusal of an id that no backup has. */

@@ -1,3 +1,10 @@
+import pc from "picocolors";
+
+/** Bold on a terminal, and nowhere else: a log of CI takes no colours. */
+export function bold(text: string): string {
+  return process.stdout.isTTY && !process.env.NO_COLOR ? pc.bold(text) : text;
+}
+
 /** One line for the person at the terminal. */
 export function print(line: string): void {
   process.stdout.write(`${line}\n`);

@@ -1,12 +1,11 @@
 import { Command } from "commander";
-import pc from "picocolors";
 
 import { findRelease } from "../planner/chain";
 import { type ReleaseChanges, releaseChanges, type RevisionChange } from "../planner/release-changes";
 import { row } from "../planner/summary";
 import { loadCatalogue } from "../releases/catalogue";
 import { compareVersions } from "../releases/version";
-import { print } from "./output";
+import { bold, print } from "./output";
 
 interface Options {
   readonly from?: string;
@@ -53,7 +52,7 @@ async function run({ from, to, catalogue: folder, json }: Options): Promise<void
 
 function describeRelease({ version, date, type, notes, operators, clients }: ReleaseChanges): string[] {
   return [
-    pc.bold(`OctoLLM ${version}, ${date}, ${type}`),
+    bold(`OctoLLM ${version}, ${date}, ${type}`),
     ...notes.map((text) => `  ${text}`),
     "  for operators",
     ...indented([

@@ -1,5 +1,4 @@
 import { Command } from "commander";
-import pc from "picocolors";
 
 import { listBackups } from "../backup/list";
 import { WorldFault } from "../phases/faults";
@@ -11,7 +10,7 @@ import { closedGates } from "../planner/gates";
 import type { Refusal } from "../planner/refusals";
 import type { ServiceState } from "../runtimes/runtime";
 import type { Settings } from "../settings";
-import { print } from "./output";
+import { bold, print } from "./output";
 import { openStack } from "./stack";
 
 /** `octollm status`: what runs, where the database stands, the last backup, what is unfinished, and what to type next. */
@@ -26,25 +25,25 @@ async function status(name: string | undefined): Promise<void> {
   const { backend, name: stack, settings, site } = await openStack(name);
   const { resources } = await backend.loadState(stack);
   const emptyStack = !resources.some((resource) => resource.type === "upgrade:index:Preflight");
-  print(`${pc.bold("stack")}      ${stack}, wants OctoLLM ${settings.version}`);
+  print(`${bold("stack")}      ${stack}, wants OctoLLM ${settings.version}`);
   const { version, restoreFrom, databaseUrl } = settings;
   try {
     const found = await look({ site, version, restoreFrom, emptyStack, databaseUrl });
     for (const line of describeInstallation(found)) print(line);
     print(await describeBackups(site));
     for (const line of describeAttempts(found)) print(line);
-    for (const line of describeDrift(found.observation.world)) print(`${pc.bold("drift")}      ${line}`);
-    print(`${pc.bold("next")}       ${nextCommand(found, settings, emptyStack)}`);
+    for (const line of describeDrift(found.observation.world)) print(`${bold("drift")}      ${line}`);
+    print(`${bold("next")}       ${nextCommand(found, settings, emptyStack)}`);
   } catch (error) {
     if (!(error instanceof WorldFault)) throw error;
     for (const { name: service, state } of error.services) print(describeService(service, state));
     print(await describeBackups(site));
-    throw new Error(`${pc.bold("next")}       ${correctFirst(error.refusals)}`, { cause: error });
+    throw new Error(`${bold("next")}       ${correctFirst(error.refusals)}`, { cause: error });
   }
 }
 
 function describeService(name: string, { release, detail }: ServiceState): string {
-  return `${pc.bold("service")}    ${name} ${release ?? ""}: ${detail}`;
+  return `${bold("service")}    ${name} ${release ?? ""}: ${detail}`;
 }
 
 function correctFirst(refusals: readonly Refusal[]): string {
@@ -55,23 +54,23 @@ function describeInstallation({ observation }: Look): string[] {
   const { world, services, database } = observation;
   return [
     ...services.map(({ name, state }) => describeService(name, state)),
-    `${pc.bold("release")}    ${world.release ?? "unknown"}`,
-    `${pc.bold("database")}   ${database.database}, revision ${world.revisions.join(", ") || "none"}, PostgreSQL ${database.serverVersion}`,
+    `${bold("release")}    ${world.release ?? "unknown"}`,
+    `${bold("database")}   ${database.database}, revision ${world.revisions.join(", ") || "none"}, PostgreSQL ${database.serverVersion}`,
   ];
 }
 
 async function describeBackups(site: Site): Promise<string> {
   const backups = await listBackups(sitePath(site, site.backup.folder));
   const [last] = backups;
-  return `${pc.bold("backup")}     ${last ? `${last.path} (of ${backups.length})` : "none yet"}`;
+  return `${bold("backup")}     ${last ? `${last.path} (of ${backups.length})` : "none yet"}`;
 }
 
 function describeAttempts({ observation }: Look): string[] {
   const { lastAttempt } = observation.ledger;
-  if (!lastAttempt) return [`${pc.bold("attempts")}   none: this installation has not been adopted`];
+  if (!lastAttempt) return [`${bold("attempts")}   none: this installation has not been adopted`];
   const { attempt, fromVersion, toVersion, status: state, phase, startedAt, error } = lastAttempt;
   const way = fromVersion === toVersion ? toVersion : `${fromVersion} -> ${toVersion}`;
-  const line = `${pc.bold("attempt")}    ${attempt}, ${way}, ${state}${state === "succeeded" ? "" : ` in ${phase ?? "Preflight"}`}, begun ${startedAt}`;
+  const line = `${bold("attempt")}    ${attempt}, ${way}, ${state}${state === "succeeded" ? "" : ` in ${phase ?? "Preflight"}`}, begun ${startedAt}`;
   return error === null ? [line] : [line, ...error.split("\n").map((text) => `           ${text}`)];
 }
 

@@ -16,6 +16,8 @@ export async function chore(...argv: string[]): Promise<ChoreResult> {
   const toStdout = process.stdout.write.bind(process.stdout);
   const toStderr = process.stderr.write.bind(process.stderr);
   const into = (list: Buffer[]) => (chunk: string | Uint8Array) => list.push(Buffer.from(chunk as string)) > 0;
+  const colours = process.env.NO_COLOR;
+  process.env.NO_COLOR = "1";
   process.stdout.write = into(out);
   process.stderr.write = into(said);
   try {
@@ -28,5 +30,7 @@ export async function chore(...argv: string[]): Promise<ChoreResult> {
     process.stdout.write = toStdout;
     process.stderr.write = toStderr;
     process.exitCode = 0;
+    if (colours === undefined) delete process.env.NO_COLOR;
+    else process.env.NO_COLOR = colours;
   }
 }
