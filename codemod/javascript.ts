@@ -1,6 +1,7 @@
 import type { SgNode } from "@ast-grep/napi";
 
-import { type Entry, type Literal, made, type Node, type Parameter, type Span } from "./tree";
+import { conversionOf, type Converter, parts, spanOf } from "./conversion";
+import { type Entry, type Literal, made, type Node, type Parameter } from "./tree";
 
 /** The nodes of a JavaScript or TypeScript file. */
 export function javascriptTree(root: SgNode): Node {
@@ -16,32 +17,10 @@ const transparent = new Set([
   "satisfies_expression",
 ]);
 
-const spanOf = (node: SgNode): Span => {
-  const { start, end } = node.range();
-  return { start: start.index, end: end.index };
-};
-
-function parts(node: SgNode): SgNode[] {
-  return node.children().filter((child) => child.isNamed() && child.kind() !== "comment");
-}
-
-function convert(node: SgNode): Node {
-  const kind = String(node.kind());
-  const inner = transparent.has(kind) ? parts(node)[0] : null;
-  if (inner) return convert(inner);
-  return converters[kind]?.(node) ?? other(node);
-}
-
-function other(node: SgNode): Node {
-  return made({ kind: "other", ...spanOf(node), children: parts(node).map(convert) });
-}
-
-function field(node: SgNode, name: string): Node {
-  const found = node.field(name);
-  return found ? convert(found) : other(node);
-}
-
-type Converter = (node: SgNode) => Node;
+const { convert, other, field } = conversionOf({
+  wrappedBy: (node) => (transparent.has(String(node.kind())) ? (parts(node)[0] ?? null) : null),
+  converters: () => converters,
+});
 
 const nameOf: Converter = (node) => made({ kind: "name", ...spanOf(node), name: node.text() });
 const nothing: Converter = (node) => made({ kind: "other", ...spanOf(node), children: [] });

@@ -1,6 +1,7 @@
 import type { SgNode } from "@ast-grep/napi";
 
-import { type Entry, type Literal, made, type Node, type Parameter, type Span } from "./tree";
+import { conversionOf, type Converter, parts, spanOf } from "./conversion";
+import { type Entry, type Literal, made, type Node, type Parameter } from "./tree";
 
 /** The nodes of a Python file. */
 export function pythonTree(root: SgNode): Node {
@@ -9,35 +10,13 @@ export function pythonTree(root: SgNode): Node {
 
 const transparent = new Set(["await", "parenthesized_expression", "as_pattern_target"]);
 
-const spanOf = (node: SgNode): Span => {
-  const { start, end } = node.range();
-  return { start: start.index, end: end.index };
-};
-
-/** The children that mean something: neither punctuation nor comments. */
-function parts(node: SgNode): SgNode[] {
-  return node.children().filter((child) => child.isNamed() && child.kind() !== "comment");
-}
-
-function convert(node: SgNode): Node {
-  const kind = String(node.kind());
-  if (transparent.has(kind)) {
-    const [inner, ...rest] = parts(node);
-    if (inner && rest.length === 0) return convert(inner);
-  }
-  return converters[kind]?.(node) ?? other(node);
-}
-
-function other(node: SgNode): Node {
-  return made({ kind: "other", ...spanOf(node), children: parts(node).map(convert) });
-}
-
-function field(node: SgNode, name: string): Node {
-  const found = node.field(name);
-  return found ? convert(found) : other(node);
-}
-
-type Converter = (node: SgNode) => Node;
+const { convert, other, field } = conversionOf({
+  wrappedBy: (node) => {
+    const [inner, ...rest] = transparent.has(String(node.kind())) ? parts(node) : [];
+    return inner && rest.length === 0 ? inner : null;
+  },
+  converters: () => converters,
+});
 
 const converters: Readonly<Record<string, Converter>> = {
   identifier: (node) => made({ kind: "name", ...spanOf(node), name: node.text() }),
