@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 import { events, formats } from "./notify/message";
-import type { Site } from "./phases/site";
+import type { ServiceSettings, Site } from "./phases/site";
 import { isTimezone, weekdays } from "./planner/window";
 import { isHazardName } from "./postgres/hazards/table";
 
@@ -26,14 +26,40 @@ const recipient = z.string().regex(/^age1[a-z0-9]{8,}$/, "is no age recipient: i
 
 const hazardName = z.string().refine(isHazardName, { error: "is no hazard; docs/hazards.md names them all" });
 
-const serviceSchema = z.strictObject({
+const health = z
+  .string()
+  .regex(/^\//, "must begin with '/'")
+  .describe("path that answers 2xx when the service is well");
+
+/** A service of target `local`. */
+const processSchema = z.strictObject({
   name: serviceName,
   command: text.describe("shell command; '{version}' stands for the release"),
   directory: text.default(".").describe("working folder, relative to the installation"),
   environment: z.record(z.string(), z.string()).default({}).describe("on top of the .env"),
   port,
-  health: z.string().regex(/^\//, "must begin with '/'").describe("path that answers 2xx when the service is well"),
+  health,
   log: text.describe("file of its output, relative to the installation"),
+  startTimeout: seconds.default(60),
+  stopTimeout: seconds.default(30),
+});
+
+/** What Docker takes for a container's name. */
+const containerName = z.string().regex(/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,200}$/, "is no name of a container");
+
+/** A service of target `docker`: all else is as the container was found. */
+const containerSchema = z.strictObject({
+  name: serviceName,
+  container: containerName,
+  image: text
+    .regex(/\{version\}/, "must hold '{version}' in the place of the release")
+    .describe("reference of the image; '{version}' stands for the release"),
+  port: z.int().min(0).max(65535).default(0).describe("published on this host; 0 for none"),
+  health: health.default("/health"),
+  dependsOn: z
+    .array(serviceName)
+    .optional()
+    .describe("services that must be healthy first; the one before, unless set"),
   startTimeout: seconds.default(60),
   stopTimeout: seconds.default(30),
 });
@@ -77,7 +103,8 @@ const schema = z.strictObject({
     })
     .prefault({}),
   databaseUrl: z.string().default(""),
-  services: z.array(serviceSchema).default([]),
+  docker: z.strictObject({ host: z.string().default("") }).prefault({}),
+  services: z.array(processSchema).default([]),
   backup: z
     .strictObject({
       folder: text.default("backups"),
@@ -114,9 +141,15 @@ const schema = z.strictObject({
   windowOverride: z.string().default(""),
 });
 
+/** Which services a target has: what says how a process is started says nothing of a container. */
+const schemas = {
+  local: schema,
+  docker: schema.extend({ services: z.array(containerSchema).default([]) }),
+};
+
 /** Keys whose value Pulumi hands over as JSON. */
 const structured = new Set([
-  ...["database", "services", "backup", "quiesce", "migration", "verification", "preview"],
+  ...["database", "docker", "services", "backup", "quiesce", "migration", "verification", "preview"],
   ...["report", "notify", "window", "allowHazards"],
 ]);
 
@@ -124,8 +157,7 @@ const structured = new Set([
 const secretSettings = ["databaseUrl", "notify"];
 
 /** What the operator wants, checked and complete. Times are in seconds. `databaseUrl` is a secret, and so are the URLs of `notify`. */
-export type Settings = z.output<typeof schema>;
-export type ServiceSettings = Settings["services"][number];
+export type Settings = Omit<z.output<typeof schema>, "services"> & { readonly services: readonly ServiceSettings[] };
 
 /** The stack's configuration cannot be used. */
 export class SettingsError extends Error {
@@ -154,7 +186,7 @@ export function parseSettings(raw: Readonly<Record<string, string>>, secretKeys:
   const values = Object.fromEntries(
     Object.entries(raw).map(([key, value]) => [key, structured.has(key) ? decode(value) : value]),
   );
-  const result = schema.safeParse(values);
+  const result = (values.target === "docker" ? schemas.docker : schemas.local).safeParse(values);
   const faults = [
     ...(result.error?.issues ?? []).flatMap((issue) => describe(issue, values)),
     ...judge(values),
@@ -169,7 +201,9 @@ export function siteOf(settings: Settings): Site {
   const { installation, environmentFile, configFolder, catalogue, database, services } = settings;
   const { backup, quiesce, migration, verification, preview, onFailure } = settings;
   const files = { installation, environmentFile, configFolder, catalogue };
-  return { ...files, database, services, backup, quiesce, migration, verification, preview, onFailure };
+  // What only one target has is not in the state of the others.
+  const docker = settings.target === "docker" ? { docker: settings.docker } : {};
+  return { ...files, database, ...docker, services, backup, quiesce, migration, verification, preview, onFailure };
 }
 
 function decode(value: string): unknown {
@@ -205,22 +239,40 @@ function judge({ target, services = [], window = {} }: Readonly<Record<string, u
     faults.push(
       "octollm:window.timezone: is not set; whose clocks the window goes by must be said, such as Europe/Berlin",
     );
-  if (target === "docker" || target === "kubernetes")
+  if (target === "kubernetes")
     faults.push(
-      `octollm:target: '${target}' is not available in this version of the program; only 'local' is, ` +
+      `octollm:target: 'kubernetes' is not available in this version of the program; 'docker' is, and 'local', ` +
         `which runs the services as processes of this host`,
     );
   if (!Array.isArray(services)) return faults;
-  if (target === "local" && services.length === 0) faults.push("octollm:services: names no service to run");
-  for (const key of ["name", "port"] as const) {
+  if ((target === "local" || target === "docker") && services.length === 0)
+    faults.push("octollm:services: names no service to run");
+  return [...faults, ...judgeServices(services as readonly (RawService | null)[])];
+}
+
+type RawService = Readonly<Partial<Record<"name" | "port" | "container", string | number> & { dependsOn: unknown }>>;
+
+/** Names, ports and containers stand once, and a service depends on services before it. */
+function judgeServices(services: readonly (RawService | null)[]): string[] {
+  const faults: string[] = [];
+  for (const key of ["name", "port", "container"] as const) {
     const seen = new Set<unknown>();
-    services.forEach((service: Partial<ServiceSettings> | null, index) => {
+    services.forEach((service, index) => {
       const value = service?.[key];
-      if (value === undefined) return;
+      // Port 0 is none.
+      if (value === undefined || value === 0) return;
       if (seen.has(value)) faults.push(`${pathOf(["services", index, key])}: '${String(value)}' stands twice`);
       seen.add(value);
     });
   }
+  services.forEach((service, index) => {
+    const before = services.slice(0, index).map((other) => other?.name);
+    for (const name of Array.isArray(service?.dependsOn) ? (service.dependsOn as string[]) : [])
+      if (!before.includes(name))
+        faults.push(
+          `${pathOf(["services", index, "dependsOn"])}: '${String(name)}' is no service that stands before it`,
+        );
+  });
   return faults;
 }
 

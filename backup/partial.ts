@@ -4,7 +4,7 @@ import { join } from "node:path";
 
 import { z } from "zod";
 
-import { isAlive } from "../runtimes/alive";
+import { isAlive } from "../runtimes/local/alive";
 
 /** A backup under way has this ending; only a complete one has not. */
 export const partialSuffix = ".partial";

@@ -6,7 +6,7 @@ import { dropDatabase, listRelatedDatabases, newMark } from "../postgres/databas
 import { readDatabaseRights } from "../postgres/databases";
 import { withMaintenance } from "../postgres/maintenance";
 import type { Invariant } from "../releases/release";
-import { isAlive } from "../runtimes/alive";
+import { isAlive } from "../runtimes/local/alive";
 import { loadBeside } from "./beside";
 import { type Cluster } from "./cluster";
 import { BackupError } from "./errors";

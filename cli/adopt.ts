@@ -6,9 +6,9 @@ import { Command, InvalidArgumentError } from "commander";
 import type { Backend } from "../engine/main";
 import { readDotenv } from "../environment/write";
 import { look } from "../phases/preflight";
-import type { ServiceSettings } from "../phases/site";
+import type { ProcessSettings } from "../phases/site";
 import { stampUnstamped } from "../phases/stamp";
-import { type DiscoveredService, discoverService } from "../runtimes/discover";
+import { type DiscoveredService, discoverService } from "../runtimes/local/discover";
 import { parseSettings, siteOf } from "../settings";
 import { print } from "./output";
 import { providePassphrase } from "./passphrase";
@@ -90,7 +90,7 @@ async function adopt(options: AdoptOptions): Promise<void> {
   print(`Next:\n  octollm preview    shows that adopting changes nothing\n  octollm up         adopts`);
 }
 
-interface FoundService extends Pick<ServiceSettings, "name" | "port" | "health" | "command" | "directory" | "log"> {
+interface FoundService extends Pick<ProcessSettings, "name" | "port" | "health" | "command" | "directory" | "log"> {
   readonly release: string | null;
 }
 

@@ -1,8 +1,8 @@
 import { Command } from "commander";
 
 import { type PlacedService, serviceSpec } from "../phases/site";
-import { processRuntime } from "../runtimes/process";
-import { ServiceError, type ServiceSpec } from "../runtimes/runtime";
+import { processRuntime } from "../runtimes/local/process";
+import { type ProcessSpec, ServiceError } from "../runtimes/runtime";
 import { print } from "./output";
 
 /**
@@ -18,7 +18,7 @@ export function serviceCommand(): Command {
   return command;
 }
 
-async function specFromEnvironment(name: string): Promise<ServiceSpec> {
+async function specFromEnvironment(name: string): Promise<ProcessSpec> {
   const { OCTOLLM_SERVICE: placed, OCTOLLM_RELEASE: release } = process.env;
   if (placed === undefined || release === undefined)
     throw new Error(
@@ -34,7 +34,7 @@ async function specFromEnvironment(name: string): Promise<ServiceSpec> {
  * A service that does not become healthy is no failure yet: Resume tries again and, within the attempt, can bring the
  * old release back, which this process could not.
  */
-async function start(spec: ServiceSpec): Promise<void> {
+async function start(spec: ProcessSpec): Promise<void> {
   try {
     const state = await processRuntime.start(spec, { progress: print });
     print(state.detail);
@@ -44,7 +44,7 @@ async function start(spec: ServiceSpec): Promise<void> {
   }
 }
 
-async function stop(spec: ServiceSpec): Promise<void> {
+async function stop(spec: ProcessSpec): Promise<void> {
   const before = await processRuntime.inspect(spec);
   if (before.running && !before.startedByUs) {
     print(`${spec.name} was not started by this stack and is left running.`);

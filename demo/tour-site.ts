@@ -2,8 +2,8 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 import { join, relative, resolve } from "node:path";
 
 import { openBackend } from "../engine/main";
-import { processRuntime } from "../runtimes/process";
-import type { ServiceSpec } from "../runtimes/runtime";
+import { processRuntime } from "../runtimes/local/process";
+import type { ProcessSpec } from "../runtimes/runtime";
 import { freePort, PrivatePostgres, reachableFolder } from "./private-postgres";
 
 const project = resolve(__dirname, "..");
@@ -26,7 +26,7 @@ export function shown(path: string): string {
 }
 
 /** What the service of the tour is, for stopping it. */
-function serviceSpec(port: number): ServiceSpec {
+function serviceSpec(port: number): ProcessSpec {
   return {
     name: "orchestrator",
     command: "",

@@ -6,6 +6,7 @@ import { type NewAttempt, recordPhase } from "../postgres/ledger";
 import type { RevisionResult } from "../postgres/runner";
 import type { Catalogue } from "../releases/release";
 import type { Outage, PhaseSpan } from "../report/facts";
+import type { LogMark } from "../runtimes/runtime";
 import type { Site } from "./site";
 import type { Telling } from "./telling";
 
@@ -35,8 +36,8 @@ export interface AttemptProgress {
   /** When the first service was stopped and when all served again, in milliseconds since the epoch. */
   stoppedAt: number | null;
   servingAt: number | null;
-  /** Size of each service's log, in bytes, before the new release wrote to it. */
-  logOffsets: Readonly<Record<string, number>>;
+  /** Where each service's log ended before the new release wrote to it. */
+  logMarks: Readonly<Record<string, LogMark>>;
   /** Whether anything but the ledger has been touched. */
   touched: boolean;
   /** `none` while the database that holds it cannot be read, until a restore has brought another one. */
@@ -63,7 +64,7 @@ export function noProgress(): AttemptProgress {
     counts: null,
     stoppedAt: null,
     servingAt: null,
-    logOffsets: {},
+    logMarks: {},
     touched: false,
     ledger: "there",
     restored: false,

@@ -9,7 +9,7 @@ import { type Ledger, nextAttempt } from "../postgres/ledger";
 import type { Measure } from "../postgres/measures";
 import { loadCatalogue } from "../releases/catalogue";
 import type { Catalogue } from "../releases/release";
-import { processRuntime } from "../runtimes/process";
+import { runtime } from "../runtimes/driver";
 import { nextAttemptWithoutLedger } from "./attempt-number";
 import { readDisk } from "./disk";
 import { FaultCollector, type ObservedService } from "./faults";
@@ -146,7 +146,7 @@ export function describeServer({
 
 async function inspectServices(site: Site, version: string): Promise<ObservedService[]> {
   const specs = await serviceSpecs(site, version);
-  return Promise.all(specs.map(async (spec) => ({ name: spec.name, state: await processRuntime.inspect(spec) })));
+  return Promise.all(specs.map(async (spec) => ({ name: spec.name, state: await runtime.inspect(spec) })));
 }
 
 type Evidence = Pick<Observation, "services" | "database" | "ledger" | "catalogue">;

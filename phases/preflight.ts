@@ -18,7 +18,7 @@ import { describeRefusals } from "./faults";
 import { momentOf } from "./moment";
 import { type Observation, observe } from "./observe";
 import { verifyBeforeRestore } from "./restore";
-import { catalogueFolder, goalOf, logOffsets, type Site } from "./site";
+import { catalogueFolder, goalOf, logMarks, type Site } from "./site";
 import { type Telling, tellNobody } from "./telling";
 
 /** Which database a stack belongs to; a null identifier is one that the role may not read. */
@@ -135,8 +135,8 @@ export async function begin(
       await recordReleaseFiles(client, files);
     });
   await keepAttemptNumber(request.site, plan.attempt);
-  const logs = await logOffsets(request.site, plan.from);
-  const progress: AttemptProgress = { ...noProgress(), logOffsets: logs, ledger: isDamaged ? "none" : "there" };
+  const logs = await logMarks(request.site, plan.from);
+  const progress: AttemptProgress = { ...noProgress(), logMarks: logs, ledger: isDamaged ? "none" : "there" };
   const { site, stopAfter, telling = tellNobody } = request;
   const attempt = { number: plan.attempt, plan, opened, site, address, catalogue, stopAfter, progress, telling };
   return { attempt, seen };

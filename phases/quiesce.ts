@@ -2,9 +2,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { withClient } from "../postgres/connection";
 import { describeSession, type ForeignSession, foreignSessions, terminateSessions } from "../postgres/sessions";
-import { processRuntime } from "../runtimes/process";
+import { runtime } from "../runtimes/driver";
 import { type Activity, type Attempt, PhaseError } from "./attempt";
-import { logOffsets, serviceSpecs } from "./site";
+import { logMarks, serviceSpecs } from "./site";
 
 /**
  * Stops services in the given order, then waits until no other client is connected to the database.
@@ -14,7 +14,6 @@ import { logOffsets, serviceSpecs } from "./site";
  */
 export async function quiesce(attempt: Attempt, services: readonly string[], activity: Activity): Promise<void> {
   if (services.length === 0) return;
-  const runtime = processRuntime;
   const specs = await serviceSpecs(attempt.site, attempt.plan.from);
   attempt.progress.touched = true;
   attempt.progress.stoppedAt ??= Date.now();
@@ -27,7 +26,7 @@ export async function quiesce(attempt: Attempt, services: readonly string[], act
     await runtime.stop(spec, activity);
   }
   // What the old release says while it stops is no fault of the new one.
-  attempt.progress.logOffsets = await logOffsets(attempt.site, attempt.plan.from);
+  attempt.progress.logMarks = await logMarks(attempt.site, attempt.plan.from);
   // Nobody is connected to a database that cannot be read; who tries is ended when a restore replaces it.
   if (attempt.progress.ledger === "there") await waitForClients(attempt, activity);
 }

@@ -1,4 +1,4 @@
-import { processRuntime } from "../runtimes/process";
+import { runtime } from "../runtimes/driver";
 import type { Activity, Attempt } from "./attempt";
 import { serviceSpecs } from "./site";
 
@@ -9,7 +9,6 @@ import { serviceSpecs } from "./site";
  * @throws ServiceError of the first service that does not become healthy
  */
 export async function resume(attempt: Attempt, release: string, activity: Activity): Promise<void> {
-  const runtime = processRuntime;
   for (const spec of await serviceSpecs(attempt.site, release)) {
     const state = await runtime.inspect(spec);
     if (!state.healthy || state.release !== release) {

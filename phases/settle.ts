@@ -1,7 +1,7 @@
 import { makePlan } from "../planner/make-plan";
 import type { Plan } from "../planner/plan";
 import { closeFailed } from "../postgres/ledger";
-import { endStarters } from "../runtimes/starters";
+import { endStarters } from "../runtimes/local/starters";
 import { type Activity, type Attempt, inStory, withLedger } from "./attempt";
 import { backUp } from "./backup";
 import { changeEnvironmentFile } from "./environment";

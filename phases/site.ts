@@ -6,16 +6,26 @@ import { readDotenv } from "../environment/write";
 import type { Goal } from "../planner/world";
 import { type DatabaseAddress, parseDatabaseUrl } from "../postgres/connection";
 import { ownCatalogue } from "../releases/catalogue";
-import { logOffset } from "../runtimes/log-scan";
-import type { ServiceSpec } from "../runtimes/runtime";
+import { runtime } from "../runtimes/driver";
+import type { CommonSpec, ContainerSpec, LogMark, ProcessSpec, ServiceSpec } from "../runtimes/runtime";
 
 /** One service as the settings describe it; times in seconds. `{version}` in texts stands for the release. */
-export interface ServiceSettings extends Pick<
-  ServiceSpec,
-  "name" | "command" | "directory" | "environment" | "port" | "health" | "log"
-> {
+export type ServiceSettings = ProcessSettings | ContainerSettings;
+
+interface Times {
   readonly startTimeout: number;
   readonly stopTimeout: number;
+}
+
+/** A service of target `local`. */
+export type ProcessSettings = Times &
+  Pick<ProcessSpec, "name" | "command" | "directory" | "environment" | "port" | "health" | "log">;
+
+/** A service of target `docker`. */
+export interface ContainerSettings
+  extends Times, Pick<ContainerSpec, "name" | "container" | "image" | "port" | "health"> {
+  /** Services that must be healthy first; the one before it when absent. */
+  readonly dependsOn?: readonly string[] | undefined;
 }
 
 export interface BackupSettings {
@@ -40,6 +50,8 @@ export interface Site {
   /** Folder of releases; empty for this program's own. */
   readonly catalogue: string;
   readonly database: { readonly key: string; readonly host: string; readonly port: number };
+  /** Only of target `docker`. */
+  readonly docker?: { readonly host: string };
   readonly services: readonly ServiceSettings[];
   readonly backup: BackupSettings;
   readonly quiesce: { readonly timeout: number; readonly terminate: boolean };
@@ -103,34 +115,53 @@ export function goalOf(site: Site, version: string, emptyStack: boolean, restore
 
 /** One service with what is needed to find its files. */
 export interface PlacedService extends Pick<Site, "installation" | "environmentFile"> {
-  readonly service: ServiceSettings;
+  readonly service: ProcessSettings;
 }
 
-/** The services of a release as their driver wants them, in starting order. */
-export async function serviceSpecs(
-  { installation, environmentFile, services }: Site,
-  release: string,
-): Promise<ServiceSpec[]> {
-  return Promise.all(services.map((service) => serviceSpec({ installation, environmentFile, service }, release)));
+/** The services of a release as their drivers want them, in starting order. */
+export async function serviceSpecs(site: Site, release: string): Promise<ServiceSpec[]> {
+  return Promise.all(
+    site.services.map((service) =>
+      "container" in service ? containerSpec(site, service, release) : serviceSpec({ ...site, service }, release),
+    ),
+  );
 }
 
 /**
- * One service as its driver wants it; it gets the variables of `.env`.
+ * One process as its driver wants it; it gets the variables of `.env`.
  *
  * @param release - version that is to serve
  */
-export async function serviceSpec(placed: PlacedService, release: string): Promise<ServiceSpec> {
+export async function serviceSpec(placed: PlacedService, release: string): Promise<ProcessSpec> {
   const { service } = placed;
-  const { file } = await readEnvironment(placed);
+  const common = await commonSpec(placed, service, release);
   const filled = (text: string) => text.replaceAll("{version}", release);
   return {
-    name: service.name,
+    ...common,
     command: filled(service.command),
     directory: sitePath(placed, filled(service.directory)),
-    environment: { ...expandedValues(file), ...service.environment },
+    environment: { ...common.environment, ...service.environment },
+    log: sitePath(placed, service.log),
+  };
+}
+
+async function containerSpec(site: Site, service: ContainerSettings, release: string): Promise<ContainerSpec> {
+  const image = service.image.replaceAll("{version}", release);
+  const common = await commonSpec(site, service, release);
+  return { ...common, container: service.container, image, engine: site.docker?.host ?? "" };
+}
+
+async function commonSpec(
+  placed: Pick<Site, "installation" | "environmentFile">,
+  service: ServiceSettings,
+  release: string,
+): Promise<CommonSpec> {
+  const { file } = await readEnvironment(placed);
+  return {
+    name: service.name,
+    environment: expandedValues(file),
     port: service.port,
     health: service.health,
-    log: sitePath(placed, service.log),
     release,
     stateFolder: join(recordFolder(placed), "services"),
     startTimeoutSeconds: service.startTimeout,
@@ -138,7 +169,10 @@ export async function serviceSpec(placed: PlacedService, release: string): Promi
   };
 }
 
-/** Size of each service's log at this moment, in bytes: what comes after it is new. */
-export async function logOffsets(site: Site, release: string): Promise<Record<string, number>> {
-  return Object.fromEntries((await serviceSpecs(site, release)).map(({ name, log }) => [name, logOffset(log)]));
+/** Where each service's log ends at this moment: what comes after it is new. */
+export async function logMarks(site: Site, release: string): Promise<Record<string, LogMark>> {
+  const specs = await serviceSpecs(site, release);
+  const marks: Record<string, LogMark> = {};
+  for (const spec of specs) marks[spec.name] = await runtime.markLog(spec);
+  return marks;
 }

@@ -6,8 +6,7 @@ import { type Client, withClient } from "../postgres/connection";
 import { countRows } from "../postgres/counts";
 import { readAlembicVersion } from "../postgres/facts";
 import type { Release, SmokeRequest } from "../releases/release";
-import { scanLog } from "../runtimes/log-scan";
-import { processRuntime } from "../runtimes/process";
+import { runtime } from "../runtimes/driver";
 import type { ServiceSpec } from "../runtimes/runtime";
 import { withoutSecrets } from "../runtimes/secrets";
 import { type Activity, type Attempt, PhaseError } from "./attempt";
@@ -38,7 +37,7 @@ export async function verify(
     )),
   );
   progress("reading the logs");
-  results.push(...checkLogs(attempt, specs));
+  results.push(...(await checkLogs(attempt, specs)));
   attempt.progress.story.checks = results;
   const failed = results.filter((result) => !result.passed);
   if (failed.length === 0) return results;
@@ -48,7 +47,6 @@ export async function verify(
 }
 
 async function checkHealth(specs: readonly ServiceSpec[]): Promise<CheckResult[]> {
-  const runtime = processRuntime;
   return Promise.all(
     specs.map(async (spec) => {
       const state = await runtime.inspect(spec);
@@ -121,18 +119,20 @@ async function compareWithBackup(client: Client, { progress }: Attempt, plan: Ch
   }));
 }
 
-function checkLogs({ site, progress }: Attempt, specs: readonly ServiceSpec[]): CheckResult[] {
+async function checkLogs({ site, progress }: Attempt, specs: readonly ServiceSpec[]): Promise<CheckResult[]> {
   const allow = site.verification.logAllow.map((pattern) => new RegExp(pattern));
-  return specs.map((spec) => {
-    const { lines, count } = scanLog(spec.log, { sinceOffset: progress.logOffsets[spec.name] ?? 0, allow });
-    const [first] = lines;
-    return {
-      check: `${spec.name} logs no error since it started`,
-      passed: first === undefined,
-      detail:
-        first === undefined
-          ? "no error"
-          : `${count} lines, first: ${withoutSecrets(first, spec.environment).slice(0, 200)}`,
-    };
-  });
+  return Promise.all(
+    specs.map(async (spec) => {
+      const { lines, count } = await runtime.scanLog(spec, progress.logMarks[spec.name] ?? 0, { allow });
+      const [first] = lines;
+      return {
+        check: `${spec.name} logs no error since it started`,
+        passed: first === undefined,
+        detail:
+          first === undefined
+            ? "no error"
+            : `${count} lines, first: ${withoutSecrets(first, spec.environment).slice(0, 200)}`,
+      };
+    }),
+  );
 }

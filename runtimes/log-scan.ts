@@ -41,21 +41,43 @@ export function logOffset(path: string): number {
  * Finds troublesome lines that were written to a log since a point in it or in time. A log that is not there has none.
  */
 export function scanLog(path: string, options: LogScanOptions = {}): LogScan {
-  const { since, patterns = errorPatterns, allow = [], limit = 100 } = options;
-  const found: string[] = [];
-  let count = 0;
-  let isRecent = true;
-  const { rotated } = eachLine(path, options.sinceOffset ?? 0, (line) => {
+  const found = new TroubleFinder(options);
+  const { rotated } = eachLine(path, options.sinceOffset ?? 0, (line) => found.read(line));
+  return { ...found.result(), rotated };
+}
+
+/** Finds troublesome lines among those of a log. */
+export function scanLines(lines: readonly string[], options: LogScanOptions = {}): LogScan {
+  const found = new TroubleFinder(options);
+  for (const line of lines) found.read(line.slice(0, longestLine));
+  return { ...found.result(), rotated: false };
+}
+
+class TroubleFinder {
+  readonly #options: Required<Pick<LogScanOptions, "patterns" | "allow" | "limit">> & Pick<LogScanOptions, "since">;
+  readonly #found: string[] = [];
+  #count = 0;
+  #isRecent = true;
+
+  constructor({ since, patterns = errorPatterns, allow = [], limit = 100 }: LogScanOptions) {
+    this.#options = { since, patterns, allow, limit };
+  }
+
+  read(line: string): void {
+    const { since, patterns, allow, limit } = this.#options;
     if (since) {
       const time = timeOf(line);
-      if (time !== null) isRecent = time >= since.getTime();
-      if (!isRecent) return;
+      if (time !== null) this.#isRecent = time >= since.getTime();
+      if (!this.#isRecent) return;
     }
     if (!patterns.some((pattern) => matches(pattern, line)) || allow.some((pattern) => matches(pattern, line))) return;
-    count += 1;
-    if (found.length < limit) found.push(line);
-  });
-  return { lines: found, count, rotated };
+    this.#count += 1;
+    if (this.#found.length < limit) this.#found.push(line);
+  }
+
+  result(): Pick<LogScan, "lines" | "count"> {
+    return { lines: this.#found, count: this.#count };
+  }
 }
 
 /** The last lines that were written since an offset. */

@@ -1,24 +1,43 @@
-/** One service of an installation, as processes see it. Values of `environment` are secret: they are never logged. */
-export interface ServiceSpec {
+import type { LogScan, LogScanOptions } from "./log-scan";
+
+/** One service of an installation, as its driver sees it. Values of `environment` are secret: they are never logged. */
+export type ServiceSpec = ProcessSpec | ContainerSpec;
+
+/** What every driver needs of a service. */
+export interface CommonSpec {
   readonly name: string;
+  /** What the service is given by the installation's settings. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** TCP port of 127.0.0.1 that it serves; 0 when it serves none. */
+  readonly port: number;
+  /** Path that answers 2xx when the service is well. */
+  readonly health: string;
+  /** Version that is to serve. */
+  readonly release: string;
+  /** Folder for our records of what we started or stopped. */
+  readonly stateFolder: string;
+  readonly startTimeoutSeconds: number;
+  readonly stopTimeoutSeconds: number;
+}
+
+/** A service that is a process of this host. It gets PATH, HOME, locale and time zone of the caller besides `environment`. */
+export interface ProcessSpec extends CommonSpec {
   /** Shell text, such as `node server.js --port 8000`. */
   readonly command: string;
   /** Working folder. */
   readonly directory: string;
-  /** On top of PATH, HOME, locale and time zone of the caller. */
-  readonly environment: Readonly<Record<string, string>>;
-  /** TCP port of 127.0.0.1 that it serves. */
-  readonly port: number;
-  /** Path that answers 2xx when the service is well. */
-  readonly health: string;
   /** File that standard output and error are appended to. */
   readonly log: string;
-  /** Version that is to serve. */
-  readonly release: string;
-  /** Folder for our records of what we started. */
-  readonly stateFolder: string;
-  readonly startTimeoutSeconds: number;
-  readonly stopTimeoutSeconds: number;
+}
+
+/** A service that is a container of a Docker engine. */
+export interface ContainerSpec extends CommonSpec {
+  /** Name of the container. */
+  readonly container: string;
+  /** Reference of the image of `release`. */
+  readonly image: string;
+  /** `unix:///var/run/docker.sock` or the like; empty for DOCKER_HOST, or the system's own. */
+  readonly engine: string;
 }
 
 /** What is there, in one look. */
@@ -49,14 +68,25 @@ export interface Activity {
   readonly progress?: (line: string) => void;
 }
 
+/** A point in a service's log: what comes later is new. Which number it is, is the driver's own affair. */
+export type LogMark = number;
+
 /** Looks at, starts and stops services; every call may be made again at any time. */
-export interface Runtime {
+export interface Runtime<Spec extends CommonSpec = ServiceSpec> {
   /** Looks, and touches nothing. */
-  inspect(spec: ServiceSpec): Promise<ServiceState>;
+  inspect(spec: Spec): Promise<ServiceState>;
   /** Makes sure that the service serves `spec.release` as specified, and is healthy. */
-  start(spec: ServiceSpec, activity?: Activity): Promise<ServiceState>;
+  start(spec: Spec, activity?: Activity): Promise<ServiceState>;
   /** Makes sure that the service does not run and its port is free. */
-  stop(spec: ServiceSpec, activity?: Activity): Promise<ServiceState>;
+  stop(spec: Spec, activity?: Activity): Promise<ServiceState>;
+  /** Where the service's log ends now. */
+  markLog(spec: Spec): Promise<LogMark>;
+  /**
+   * Troublesome lines of the service's log.
+   *
+   * @param since - a mark; 0 for the whole log
+   */
+  scanLog(spec: Spec, since: LogMark, options: Pick<LogScanOptions, "patterns" | "allow" | "limit">): Promise<LogScan>;
 }
 
 /** A service could not be brought into the wanted state; the text says what runs now and what to do next. */

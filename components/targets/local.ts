@@ -15,6 +15,7 @@ export class LocalDeployment extends pulumi.ComponentResource {
     // A component does not hand its own dependencies on to its children.
     let before = options?.dependsOn;
     for (const service of args.settings.services) {
+      if ("container" in service) throw new Error(`service '${service.name}' of target local is a container`);
       const start = `node bin/octollm service start ${service.name}`;
       const command = new local.Command(
         `${name}-${service.name}`,

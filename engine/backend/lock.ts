@@ -3,7 +3,7 @@ import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 
-import { isAlive } from "../../runtimes/alive";
+import { isAlive } from "../../runtimes/local/alive";
 import { OperatorError } from "../errors";
 import { listIfThere, writeDurably } from "./files";
 import type { Location } from "./location";

@@ -11,9 +11,9 @@ import { Client } from "pg";
 import { createInstallation, databaseUrlOf, fingerprint, startCommand, startRelease } from "../../demo/installation";
 import { freePort } from "../../demo/private-postgres";
 import { DotenvFile } from "../../environment/dotenv-file";
-import { processRuntime } from "../../runtimes/process";
-import { processOf } from "../../runtimes/processes";
-import type { ServiceSpec } from "../../runtimes/runtime";
+import { processRuntime } from "../../runtimes/local/process";
+import { processOf } from "../../runtimes/local/processes";
+import type { ProcessSpec } from "../../runtimes/runtime";
 import { testDatabase } from "../support/postgres";
 
 type Json = Record<string, unknown>;
@@ -43,7 +43,7 @@ describe("the small OctoLLM", function () {
     }
   }
 
-  function specOf(release: string, environment: Record<string, string> = {}): ServiceSpec {
+  function specOf(release: string, environment: Record<string, string> = {}): ProcessSpec {
     const url = { DATABASE_URL: databaseUrl, PORT: String(port), LOG_LEVEL: "debug" };
     return {
       name: "orchestrator",
@@ -60,7 +60,7 @@ describe("the small OctoLLM", function () {
     };
   }
 
-  async function running(spec: ServiceSpec, work: () => Promise<void>): Promise<void> {
+  async function running(spec: ProcessSpec, work: () => Promise<void>): Promise<void> {
     await processRuntime.start(spec);
     try {
       await work();

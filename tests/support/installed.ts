@@ -13,7 +13,7 @@ import { freePort } from "../../demo/private-postgres";
 import type { Site } from "../../phases/site";
 import type { Plan } from "../../planner/plan";
 import type { Properties } from "../../provider/codec";
-import { processOf } from "../../runtimes/processes";
+import { processOf } from "../../runtimes/local/processes";
 import { parseSettings, siteOf } from "../../settings";
 import { pauseAutovacuum, testDatabase } from "./postgres";
 import type { ProviderProcess, Resource } from "./provider-client";

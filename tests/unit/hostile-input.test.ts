@@ -12,8 +12,8 @@ import { parseCheckpoint } from "../../engine/backend/checkpoint";
 import { OperatorError } from "../../engine/errors";
 import { databaseAddress, DatabaseAddressError } from "../../environment/database-address";
 import { DotenvFile, expandedValues } from "../../environment/dotenv-file";
-import { readRecord } from "../../runtimes/record";
-import type { ServiceSpec } from "../../runtimes/runtime";
+import { readRecord } from "../../runtimes/local/record";
+import type { ProcessSpec } from "../../runtimes/runtime";
 import { parseSettings, SettingsError } from "../../settings";
 import { anyDotenv } from "./environment-arbitrary";
 import { hostileText, hostileValue, spoilt } from "./hostile-arbitrary";
@@ -144,7 +144,7 @@ describe("input from people who wish no good", () => {
         ),
         (text) => {
           writeFileSync(join(stateFolder, "orchestrator.json"), text);
-          const read = readRecord({ name: "orchestrator", stateFolder } as ServiceSpec);
+          const read = readRecord({ name: "orchestrator", stateFolder } as ProcessSpec);
           if (read) assert.ok(read.pid === null || (Number.isSafeInteger(read.pid) && read.pid > 0), String(read.pid));
         },
       ),

@@ -7,9 +7,9 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { freePort } from "../../demo/private-postgres";
-import { processRuntime as runtime } from "../../runtimes/process";
-import { allProcesses, processOf } from "../../runtimes/processes";
-import type { ServiceSpec } from "../../runtimes/runtime";
+import { processRuntime as runtime } from "../../runtimes/local/process";
+import { allProcesses, processOf } from "../../runtimes/local/processes";
+import type { ProcessSpec } from "../../runtimes/runtime";
 
 /** A service as anybody might have written it; its habits come from its environment. */
 const program = `
@@ -27,7 +27,7 @@ require("node:http").createServer((request, response) => {
 describe("a service that runs as a process", function () {
   this.timeout(30_000);
   let folder: string;
-  let spec: ServiceSpec;
+  let spec: ProcessSpec;
   let beside: ChildProcess[];
 
   beforeEach(async () => {
@@ -44,7 +44,7 @@ describe("a service that runs as a process", function () {
     rmSync(folder, { recursive: true });
   });
 
-  function specOf(port: number, release: string, environment: Record<string, string> = {}): ServiceSpec {
+  function specOf(port: number, release: string, environment: Record<string, string> = {}): ProcessSpec {
     return {
       name: "orchestrator",
       command: `'${process.execPath}' service.js`,

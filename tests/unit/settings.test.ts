@@ -50,6 +50,7 @@ describe("the settings of a stack", () => {
       catalogue: "",
       database: { key: "DATABASE_URL", host: "", port: 0 },
       databaseUrl: "",
+      docker: { host: "" },
       services: [{ ...service, directory: ".", environment: {}, startTimeout: 60, stopTimeout: 30 }],
       backup: {
         folder: "backups",
@@ -206,18 +207,74 @@ describe("the settings of a stack", () => {
       assert.deepEqual(faultsOf(raw), expected);
     });
 
-  for (const target of ["docker", "kubernetes"])
-    it(`refuse target ${target} with what there is instead`, () => {
-      assert.deepEqual(faultsOf({ version: "1.0.0", target }), [
-        `octollm:target: '${target}' is not available in this version of the program; only 'local' is, which runs the ` +
-          "services as processes of this host",
-      ]);
+  it("refuse target kubernetes with what there is instead", () => {
+    assert.deepEqual(faultsOf({ version: "1.0.0", target: "kubernetes" }), [
+      "octollm:target: 'kubernetes' is not available in this version of the program; 'docker' is, and 'local', which " +
+        "runs the services as processes of this host",
+    ]);
+  });
+
+  const container = {
+    name: "orchestrator",
+    container: "octollm-orchestrator",
+    image: "octollm/orchestrator:{version}",
+  };
+  const containers: [string, Raw[], string[]][] = [
+    ["a container without a name", [{ ...container, container: undefined }], ["services[0].container: is not set"]],
+    [
+      "a container's name that is none",
+      [{ ...container, container: "a b" }],
+      ["services[0].container: is no name of a container"],
+    ],
+    [
+      "an image of one release only",
+      [{ ...container, image: "octollm/orchestrator:1.0.0" }],
+      ["services[0].image: must hold '{version}' in the place of the release"],
+    ],
+    [
+      "what says how a process is started",
+      [{ ...container, command: "serve" }],
+      ["services[0].command: there is no such setting"],
+    ],
+    [
+      "one container for two services",
+      [container, { ...container, name: "other" }],
+      ["services[1].container: 'octollm-orchestrator' stands twice"],
+    ],
+    [
+      "a service that waits for a later one",
+      [
+        { ...container, dependsOn: ["other"] },
+        { ...container, name: "other", container: "other" },
+      ],
+      ["services[0].dependsOn: 'other' is no service that stands before it"],
+    ],
+    ["no service", [], ["services: names no service to run"]],
+  ];
+  for (const [name, services, expected] of containers)
+    it(`refuse ${name} on target docker`, () => {
+      const faults = faultsOf({ version: "1.0.0", target: "docker", services });
+      assert.deepEqual(
+        faults,
+        expected.map((fault) => `octollm:${fault}`),
+      );
     });
+
+  it("of two containers without a published port are no faults", () => {
+    const services = [container, { ...container, name: "other", container: "other" }];
+    const settings = parseSettings(handedOver({ version: "1.0.0", target: "docker", services }));
+    assert.deepEqual(settings.services[1], {
+      ...{ name: "other", container: "other", image: "octollm/orchestrator:{version}", port: 0, health: "/health" },
+      ...{ startTimeout: 60, stopTimeout: 30 },
+    });
+    assert.deepEqual(siteOf(settings).docker, { host: "" });
+    assert.equal("docker" in siteOf(settingsOf()), false);
+  });
 
   it("show all faults together, each with its path", () => {
     const raw: Raw = {
       version: "1",
-      target: "docker",
+      target: "kubernetes",
       surprise: "x",
       installation: "",
       backup: { jobs: 0, extra: 1 },
@@ -317,14 +374,17 @@ describe("the stack files of the project", () => {
     return Object.fromEntries(entries.map(([key, value]) => [key.slice("octollm:".length), value]));
   }
 
-  it("Pulumi.dev.yaml can be used as it is", () => {
-    assert.equal(parseSettings(handedOver(raw("Pulumi.dev.yaml"))).target, "local");
-  });
-
-  for (const file of ["Pulumi.staging.yaml", "Pulumi.prod.yaml"])
-    it(`${file} is whole, and refused only for its target`, () => {
-      const faults = faultsOf(raw(file));
-      assert.equal(faults.length, 1, faults.join("\n"));
-      assert.match(faults[0] ?? "", /^octollm:target: '(docker|kubernetes)' is not available/);
+  for (const [file, target] of [
+    ["Pulumi.dev.yaml", "local"],
+    ["Pulumi.staging.yaml", "docker"],
+  ] as const)
+    it(`${file} can be used as it is`, () => {
+      assert.equal(parseSettings(handedOver(raw(file))).target, target);
     });
+
+  it("Pulumi.prod.yaml is whole, and refused only for its target", () => {
+    const faults = faultsOf(raw("Pulumi.prod.yaml"));
+    assert.equal(faults.length, 1, faults.join("\n"));
+    assert.match(faults[0] ?? "", /^octollm:target: 'kubernetes' is not available/);
+  });
 });

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { allProcesses } from "../../../runtimes/processes";
+import { allProcesses } from "../../../runtimes/local/processes";
 
 function read(pid: number, file: string): string {
   try {

@@ -8,7 +8,7 @@ import { parse, stringify } from "yaml";
 
 import { startRelease } from "../../../demo/installation";
 import { serviceSpecs, type Site } from "../../../phases/site";
-import { processRuntime } from "../../../runtimes/process";
+import { runtime } from "../../../runtimes/driver";
 import { parseSettings, siteOf } from "../../../settings";
 import { type Outcome, Running } from "./command";
 import type { Engine } from "./engines";
@@ -153,11 +153,11 @@ export class Scenario {
 
   /** Starts the service as the program does. */
   async startService(release: string): Promise<void> {
-    for (const spec of await serviceSpecs(this.#site(), release)) await processRuntime.start(spec);
+    for (const spec of await serviceSpecs(this.#site(), release)) await runtime.start(spec);
   }
 
   async stopService(release: string): Promise<void> {
-    for (const spec of await serviceSpecs(this.#site(), release)) await processRuntime.stop(spec);
+    for (const spec of await serviceSpecs(this.#site(), release)) await runtime.stop(spec);
   }
 
   /** Starts a release as an operator does, with nohup. */

@@ -1,21 +1,27 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { askHealth, isHealthy } from "./health";
-import { logOffset, tailSince } from "./log-scan";
+import { askHealth, isHealthy } from "../health";
+import { logOffset, scanLog, tailSince } from "../log-scan";
+import { type Activity, type ProcessSpec, type Runtime, ServiceError, type ServiceState } from "../runtime";
+import { withoutSecrets } from "../secrets";
 import { holderOf, isAsSpecified, type Look, lookAt, membersOf } from "./look";
 import { processOf } from "./processes";
 import { readRecord, removeRecord, writeRecord } from "./record";
-import { type Activity, type Runtime, ServiceError, type ServiceSpec, type ServiceState } from "./runtime";
-import { withoutSecrets } from "./secrets";
 import { type Spawned, spawnService } from "./spawn";
 import { stopService } from "./stop";
 
 const pollMilliseconds = 100;
 
 /** Services as plain processes of this machine. */
-export const processRuntime: Runtime = { inspect, start, stop: stopService };
+export const processRuntime: Runtime<ProcessSpec> = {
+  inspect,
+  start,
+  stop: stopService,
+  markLog: ({ log }) => Promise.resolve(logOffset(log)),
+  scanLog: ({ log }, sinceOffset, options) => Promise.resolve(scanLog(log, { ...options, sinceOffset })),
+};
 
-async function inspect(spec: ServiceSpec): Promise<ServiceState> {
+async function inspect(spec: ProcessSpec): Promise<ServiceState> {
   return (await lookAt(spec)).state;
 }
 
@@ -25,7 +31,7 @@ async function inspect(spec: ServiceSpec): Promise<ServiceState> {
  *
  * @throws ServiceError when it ends early, does not get healthy, or something else holds its port
  */
-async function start(spec: ServiceSpec, activity: Activity = {}): Promise<ServiceState> {
+async function start(spec: ProcessSpec, activity: Activity = {}): Promise<ServiceState> {
   const look = await lookAt(spec);
   if (look.kind === "stranger") throw await portHeld(spec, look);
   if (serves(look, spec)) return adoptedIfNameless(look, spec);
@@ -41,7 +47,7 @@ async function start(spec: ServiceSpec, activity: Activity = {}): Promise<Servic
   return awaitHealth(spec, spawned, offset, activity);
 }
 
-async function portHeld(spec: ServiceSpec, look: Look): Promise<ServiceError> {
+async function portHeld(spec: ProcessSpec, look: Look): Promise<ServiceError> {
   if (look.members.length > 0) await stopService(spec);
   return new ServiceError(
     spec.name,
@@ -49,7 +55,7 @@ async function portHeld(spec: ServiceSpec, look: Look): Promise<ServiceError> {
   );
 }
 
-function serves(look: Look, spec: ServiceSpec): boolean {
+function serves(look: Look, spec: ProcessSpec): boolean {
   const { healthy, release } = look.state;
   if (!healthy) return false;
   if (look.kind === "adopted") return release === spec.release || (release === null && look.record === null);
@@ -57,12 +63,12 @@ function serves(look: Look, spec: ServiceSpec): boolean {
 }
 
 /** An earlier call was killed while it waited. */
-function isStarting(look: Look, spec: ServiceSpec): boolean {
+function isStarting(look: Look, spec: ProcessSpec): boolean {
   return look.kind === "ours" && !look.state.healthy && !look.listeners.taken && isAsSpecified(look.record, spec);
 }
 
 /** A service that answers no version is taken for what the caller says it is; the record remembers it. */
-function adoptedIfNameless(look: Look, spec: ServiceSpec): ServiceState {
+function adoptedIfNameless(look: Look, spec: ProcessSpec): ServiceState {
   const { pid, release } = look.state;
   if (look.kind !== "adopted" || release !== null || pid === null) return look.state;
   const identity = processOf(pid)?.identity ?? null;
@@ -72,7 +78,7 @@ function adoptedIfNameless(look: Look, spec: ServiceSpec): ServiceState {
 }
 
 async function awaitHealth(
-  spec: ServiceSpec,
+  spec: ProcessSpec,
   spawned: Spawned | null,
   logStart: number,
   { signal, progress }: Activity,
@@ -95,7 +101,7 @@ async function awaitHealth(
 }
 
 /** A healthy service of another release than the wanted one would work on a schema that it does not know. */
-async function confirmed(look: Look, spec: ServiceSpec, progress: Activity["progress"]): Promise<ServiceState> {
+async function confirmed(look: Look, spec: ProcessSpec, progress: Activity["progress"]): Promise<ServiceState> {
   if (look.state.release === spec.release) {
     progress?.(`${spec.name}: ${spec.release} is healthy on port ${spec.port}`);
     return look.state;
@@ -108,7 +114,7 @@ async function confirmed(look: Look, spec: ServiceSpec, progress: Activity["prog
   );
 }
 
-async function endedEarly(spec: ServiceSpec, spawned: Spawned | null, logStart: number): Promise<ServiceError> {
+async function endedEarly(spec: ProcessSpec, spawned: Spawned | null, logStart: number): Promise<ServiceError> {
   // The exit event may come a moment after the process is gone.
   for (let turn = 0; spawned && spawned.ended() === null && turn < 10; turn++) await sleep(20);
   const look = await lookAt(spec);
@@ -122,7 +128,7 @@ async function endedEarly(spec: ServiceSpec, spawned: Spawned | null, logStart: 
   );
 }
 
-async function neverHealthy(spec: ServiceSpec, logStart: number): Promise<ServiceError> {
+async function neverHealthy(spec: ProcessSpec, logStart: number): Promise<ServiceError> {
   const { state } = await lookAt(spec);
   await stopService(spec);
   return new ServiceError(
@@ -132,7 +138,7 @@ async function neverHealthy(spec: ServiceSpec, logStart: number): Promise<Servic
   );
 }
 
-function lastLines(spec: ServiceSpec, logStart: number): string {
+function lastLines(spec: ProcessSpec, logStart: number): string {
   const lines = tailSince(spec.log, logStart, 10);
   if (lines.length === 0) return ` Its log '${spec.log}' got no line.`;
   const shown = lines.map((line) => `\n  ${withoutSecrets(line, spec.environment)}`).join("");

@@ -3,9 +3,9 @@ import { randomBytes } from "node:crypto";
 import { closeSync, existsSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 
+import { type ProcessSpec, ServiceError } from "../runtime";
 import { processOf } from "./processes";
 import { digestOf, tokenVariable, writeRecord } from "./record";
-import { ServiceError, type ServiceSpec } from "./runtime";
 
 /** What a service inherits from whoever starts it; all else would make it depend on who that was. */
 const inherited = /^(?:PATH|HOME|USER|LOGNAME|SHELL|LANG|LANGUAGE|LC_\w+|TZ|TMPDIR)$/;
@@ -17,7 +17,7 @@ export interface Spawned {
   ended(): string | null;
 }
 
-function environmentOf(spec: ServiceSpec, token: string): NodeJS.ProcessEnv {
+function environmentOf(spec: ProcessSpec, token: string): NodeJS.ProcessEnv {
   const hostile = Object.entries(spec.environment).find(([key, value]) => (key + value).includes("\0"));
   if (hostile)
     throw new ServiceError(
@@ -35,7 +35,7 @@ function environmentOf(spec: ServiceSpec, token: string): NodeJS.ProcessEnv {
  *
  * @throws ServiceError when the shell cannot be started; nothing runs then
  */
-export function spawnService(spec: ServiceSpec): Spawned {
+export function spawnService(spec: ProcessSpec): Spawned {
   const token = randomBytes(16).toString("hex");
   const env = environmentOf(spec, token);
   if (!existsSync(spec.directory))

@@ -4,7 +4,7 @@ import { join, relative } from "node:path";
 
 import { z } from "zod";
 
-import type { ServiceSpec } from "./runtime";
+import type { ProcessSpec } from "../runtime";
 
 /** What we remember of a service, in `<stateFolder>/<name>.json`. No secrets are in it. */
 export interface ServiceRecord {
@@ -34,7 +34,7 @@ const schema = z.object({
 /** The variable that tells our processes from others. */
 export const tokenVariable = "OCTOLLM_SERVICE_TOKEN";
 
-function fileOf(spec: ServiceSpec): string {
+function fileOf(spec: ProcessSpec): string {
   return join(spec.stateFolder, `${spec.name}.json`);
 }
 
@@ -43,7 +43,7 @@ function fileOf(spec: ServiceSpec): string {
  *
  * @param key - the record's token: the environment holds secrets, and a plain digest of them could be guessed at
  */
-export function digestOf(spec: ServiceSpec, key: string): string {
+export function digestOf(spec: ProcessSpec, key: string): string {
   const environment = Object.entries(spec.environment).sort(([a], [b]) => (a < b ? -1 : 1));
   // An installation that was moved as a whole is the same.
   const directory = relative(spec.stateFolder, spec.directory);
@@ -52,7 +52,7 @@ export function digestOf(spec: ServiceSpec, key: string): string {
 }
 
 /** What we remember of this service; null when that is nothing, or was written by nobody of ours. */
-export function readRecord(spec: ServiceSpec): ServiceRecord | null {
+export function readRecord(spec: ProcessSpec): ServiceRecord | null {
   try {
     return schema.parse(JSON.parse(readFileSync(fileOf(spec), "utf8")));
   } catch {
@@ -61,7 +61,7 @@ export function readRecord(spec: ServiceSpec): ServiceRecord | null {
 }
 
 /** Writes the record, whole or not at all. */
-export function writeRecord(spec: ServiceSpec, record: ServiceRecord): void {
+export function writeRecord(spec: ProcessSpec, record: ServiceRecord): void {
   mkdirSync(spec.stateFolder, { recursive: true, mode: 0o700 });
   const temporary = `${fileOf(spec)}.new`;
   rmSync(temporary, { force: true });
@@ -70,6 +70,6 @@ export function writeRecord(spec: ServiceSpec, record: ServiceRecord): void {
 }
 
 /** Forgets the service. */
-export function removeRecord(spec: ServiceSpec): void {
+export function removeRecord(spec: ProcessSpec): void {
   rmSync(fileOf(spec), { force: true });
 }

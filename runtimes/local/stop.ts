@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
+import { type Activity, type ProcessSpec, ServiceError, type ServiceState } from "../runtime";
 import { holderOf, type Look, lookAt, membersOf } from "./look";
 import { allProcesses, commandLine, listenersOn, processOf, workingFolder } from "./processes";
 import { removeRecord } from "./record";
-import { type Activity, ServiceError, type ServiceSpec, type ServiceState } from "./runtime";
 
 const pollMilliseconds = 50;
 /** How long the kernel may take to end a process that got SIGKILL, or to give its port back. */
@@ -25,7 +25,7 @@ interface Target {
  *
  * @throws ServiceError when it may not be ended, something starts it again, or the port is held by something else
  */
-export async function stopService(spec: ServiceSpec, activity: Activity = {}): Promise<ServiceState> {
+export async function stopService(spec: ProcessSpec, activity: Activity = {}): Promise<ServiceState> {
   const look = await steadyLook(spec);
   if (look.kind === "stranger" && look.members.length === 0)
     throw new ServiceError(
@@ -39,7 +39,7 @@ export async function stopService(spec: ServiceSpec, activity: Activity = {}): P
 }
 
 /** A process that ends at this very moment still has its port and is in nobody's list: what holds it is looked at again. */
-async function steadyLook(spec: ServiceSpec): Promise<Look> {
+async function steadyLook(spec: ProcessSpec): Promise<Look> {
   for (let turn = 1; ; turn++) {
     const look = await lookAt(spec);
     const isUnseen = look.listeners.taken && look.listeners.pids.length === 0 && look.members.length === 0;
@@ -48,7 +48,7 @@ async function steadyLook(spec: ServiceSpec): Promise<Look> {
   }
 }
 
-async function end(spec: ServiceSpec, look: Look, { signal, progress }: Activity): Promise<void> {
+async function end(spec: ProcessSpec, look: Look, { signal, progress }: Activity): Promise<void> {
   const remaining = () => targetsOf(look).filter(isAlive);
   const doomed = remaining();
   if (doomed.length === 0 && (await until(() => !listenersOn(spec.port).taken, 500))) return;
@@ -94,7 +94,7 @@ function isAlive({ pid, identity }: Target): boolean {
   return processOf(pid)?.identity === identity;
 }
 
-function send(spec: ServiceSpec, targets: readonly Target[], signal: NodeJS.Signals): void {
+function send(spec: ProcessSpec, targets: readonly Target[], signal: NodeJS.Signals): void {
   for (const { pid, leadsGroup } of targets) {
     try {
       process.kill(leadsGroup ? -pid : pid, signal);
@@ -140,7 +140,7 @@ function looksOf(pid: number): string {
 }
 
 /** Waits for the port, and for a supervisor to show itself where the service was not started by us. */
-async function refuseSuccessor(spec: ServiceSpec, look: Look, before: Fingerprint): Promise<void> {
+async function refuseSuccessor(spec: ProcessSpec, look: Look, before: Fingerprint): Promise<void> {
   const watch = look.kind === "adopted" ? supervisorMilliseconds : 0;
   const isFree = await until(
     () => !listenersOn(spec.port).taken || successorOf(before) !== undefined,

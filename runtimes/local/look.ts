@@ -1,7 +1,7 @@
-import { askHealth, type HealthAnswer, isHealthy, mayBeTheService } from "./health";
+import { askHealth, type HealthAnswer, isHealthy, mayBeTheService } from "../health";
+import type { ProcessSpec, ServiceState } from "../runtime";
 import { allProcesses, type Listeners, listenersOn, type ProcessInfo, processOf, wasStartedWith } from "./processes";
 import { digestOf, readRecord, type ServiceRecord, tokenVariable } from "./record";
-import type { ServiceSpec, ServiceState } from "./runtime";
 
 /**
  * Everything that one look at a service finds.
@@ -20,7 +20,7 @@ export interface Look {
 }
 
 /** Whether what we started was started with these settings and this environment. */
-export function isAsSpecified(record: ServiceRecord | null, spec: ServiceSpec): boolean {
+export function isAsSpecified(record: ServiceRecord | null, spec: ProcessSpec): boolean {
   return record?.specDigest === digestOf(spec, record?.token ?? "");
 }
 
@@ -44,7 +44,7 @@ export function holderOf({ pids }: Listeners): string {
 }
 
 /** Looks at a service's processes, port and health, and touches nothing. */
-export async function lookAt(spec: ServiceSpec): Promise<Look> {
+export async function lookAt(spec: ProcessSpec): Promise<Look> {
   const record = readRecord(spec);
   const health = await askHealth(spec.port, spec.health);
   const members = membersOf(record);
@@ -68,7 +68,7 @@ function isAboutThis(record: ServiceRecord | null, pid: number | undefined): rec
   return record !== null && pid !== undefined && record.pid === pid && processOf(pid)?.identity === record.identity;
 }
 
-function stateOf(spec: ServiceSpec, kind: Look["kind"], found: Found): ServiceState {
+function stateOf(spec: ProcessSpec, kind: Look["kind"], found: Found): ServiceState {
   const { record, members, listeners, health } = found;
   const at = `port ${spec.port}`;
   const none = { running: false, healthy: false, pid: null, release: null, startedByUs: false, asSpecified: null };

@@ -1,6 +1,6 @@
 import { readlinkSync, statSync } from "node:fs";
 
-import { askHealth, isHealthy } from "./health";
+import { askHealth, isHealthy } from "../health";
 import { commandLine, listenersOn } from "./processes";
 
 /** A running service as an outsider finds it. */

@@ -1,0 +1,74 @@
+import type { ContainerInspectInfo, ImageInspectInfo } from "dockerode";
+
+import type { ContainerSpec } from "../runtime";
+import { type ContainerDefinition, definitionOf, wordlessSettings } from "./definition";
+import { ask } from "./engine";
+import { retiredName } from "./labels";
+import { attemptOf, inspectContainer } from "./look";
+import { readPolicies } from "./record";
+
+/** An image that the engine has. */
+export interface ImageFacts {
+  readonly id: string;
+  /** Variables that the image itself sets. */
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** What a container of a service is like, and what its successor would be made of. */
+export interface ContainerFacts {
+  /** Number of the attempt that made it; null for one that the stack has not declared. */
+  readonly attempt: number | null;
+  readonly imageId: string;
+  readonly definition: ContainerDefinition;
+  /** Secret. Its variables besides those that its image sets. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Settings of the container that a successor could not be given. */
+  readonly wordless: readonly string[];
+}
+
+/** The image of a reference, by whatever name; null when the engine does not have it. @throws EngineError */
+export async function imageFacts(engine: string, reference: string): Promise<ImageFacts | null> {
+  const image = await inspectImage(engine, reference);
+  return image && { id: image.Id, environment: variablesOf(image.Config.Env) };
+}
+
+/**
+ * What the service's container is like; when there is none, what the one of the release before is like that waits.
+ *
+ * @returns null when there is neither
+ * @throws EngineError
+ */
+export async function containerFacts(spec: ContainerSpec): Promise<ContainerFacts | null> {
+  const container =
+    (await inspectContainer(spec.engine, spec.container)) ??
+    (await inspectContainer(spec.engine, retiredName(spec.container)));
+  if (container === null) return null;
+  const image = await inspectImage(spec.engine, container.Image);
+  const restart = readPolicies(spec)[container.Id];
+  const definition = definitionOf(container, image, { restart, graceSeconds: spec.stopTimeoutSeconds });
+  return {
+    attempt: attemptOf(container),
+    imageId: container.Image,
+    definition: { ...definition, name: spec.container },
+    environment: ownVariables(container, image),
+    wordless: wordlessSettings(container),
+  };
+}
+
+async function inspectImage(engine: string, reference: string): Promise<ImageInspectInfo | null> {
+  return ask(engine, (docker) => docker.getImage(reference).inspect());
+}
+
+function ownVariables({ Config }: ContainerInspectInfo, image: ImageInspectInfo | null): Record<string, string> {
+  const images = variablesOf(image?.Config.Env);
+  return Object.fromEntries(Object.entries(variablesOf(Config.Env)).filter(([key, value]) => images[key] !== value));
+}
+
+function variablesOf(list: readonly string[] | null | undefined): Record<string, string> {
+  return Object.fromEntries(
+    (list ?? []).map((line) => {
+      const equals = line.indexOf("=");
+      return equals < 0 ? [line, ""] : [line.slice(0, equals), line.slice(equals + 1)];
+    }),
+  );
+}

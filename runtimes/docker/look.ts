@@ -1,0 +1,118 @@
+import type { ContainerInspectInfo } from "dockerode";
+
+import { askHealth, type HealthAnswer, isHealthy } from "../health";
+import { holderOf } from "../local/look";
+import { listenersOn } from "../local/processes";
+import type { ContainerSpec, ServiceState } from "../runtime";
+import { ask, engineAddress } from "./engine";
+import { labels, retiredName } from "./labels";
+
+/** Everything that one look at a service's containers finds. */
+export interface ContainerLook {
+  /** The container that has the service's name. */
+  readonly present: ContainerInspectInfo | null;
+  /** The one of the release before, which waits. */
+  readonly retired: ContainerInspectInfo | null;
+  readonly state: ServiceState;
+}
+
+/** Looks at a service's containers, its port and health, and touches nothing. @throws EngineError */
+export async function lookAt(spec: ContainerSpec): Promise<ContainerLook> {
+  const [present, retired] = await Promise.all([
+    inspectContainer(spec.engine, spec.container),
+    inspectContainer(spec.engine, retiredName(spec.container)),
+  ]);
+  return { present, retired, state: await stateOf(spec, present, retired) };
+}
+
+/** A container by its name or id; null when there is none. */
+export async function inspectContainer(engine: string, name: string): Promise<ContainerInspectInfo | null> {
+  return ask(engine, (docker) => docker.getContainer(name).inspect());
+}
+
+/** The release that a container was made for: by our label, else by the tag of its image. */
+export function releaseOf({ Config }: ContainerInspectInfo): string | null {
+  const label = Config.Labels[labels.release];
+  const [, tag] = /:v?(\d+\.\d+\.\d+)$/.exec(Config.Image) ?? [];
+  return label ?? tag ?? null;
+}
+
+/** The attempt that made a container; null for one that the stack has not declared. */
+export function attemptOf({ Config }: ContainerInspectInfo): number | null {
+  const label = Config.Labels[labels.attempt];
+  return label === undefined ? null : Number(label);
+}
+
+async function stateOf(
+  spec: ContainerSpec,
+  present: ContainerInspectInfo | null,
+  retired: ContainerInspectInfo | null,
+): Promise<ServiceState> {
+  const none = { running: false, healthy: false, pid: null, release: null, startedByUs: false, asSpecified: null };
+  if (present === null) {
+    const retiredRuns = retired?.State.Running === true;
+    const detail = `there is no container '${spec.container}'`;
+    return {
+      ...none,
+      running: retiredRuns,
+      release: retiredRuns ? releaseOf(retired) : null,
+      obstructed: null,
+      detail,
+    };
+  }
+  const { State, Name } = present;
+  const name = Name.slice(1);
+  // A container that crashes again and again counts as running to the engine.
+  const running = State.Running && !State.Restarting;
+  const known = releaseOf(present);
+  if (!running) {
+    const obstructed = retired?.State.Running ? null : obstruction(spec);
+    const detail = State.Restarting
+      ? `container '${name}' crashes and is restarted again and again; it ended with exit code ${State.ExitCode}`
+      : `container '${name}' is ${State.Status}, exit code ${State.ExitCode}`;
+    return { ...none, release: known, obstructed, detail: obstructed === null ? detail : `${detail}; ${obstructed}` };
+  }
+  const answer = spec.port === 0 ? null : await askHealth(spec.port, spec.health);
+  const healthy = isWell(present, answer);
+  return {
+    running,
+    healthy,
+    pid: State.Pid,
+    release: answer?.version ?? known,
+    startedByUs: attemptOf(present) !== null,
+    startedAt: State.StartedAt,
+    asSpecified: null,
+    obstructed: null,
+    detail: `container '${name}' is ${describeHealth(spec, present, answer, healthy)}`,
+  };
+}
+
+/** What Docker's own check says counts; where it has not run yet, or there is none, the port's answer does. */
+function isWell({ State }: ContainerInspectInfo, answer: HealthAnswer | null): boolean {
+  const status = State.Health?.Status;
+  if (State.Paused || status === "unhealthy") return false;
+  if (answer !== null) return isHealthy(answer);
+  return status === undefined || status === "none" || status === "healthy";
+}
+
+function describeHealth(
+  { port, health }: ContainerSpec,
+  { State }: ContainerInspectInfo,
+  answer: HealthAnswer | null,
+  healthy: boolean,
+): string {
+  const said = State.Health?.Log?.at(-1)?.Output?.trim().split("\n")[0];
+  const check = State.Health
+    ? `, its health check is ${State.Health.Status}${said ? ` (${said.slice(0, 120)})` : ""}`
+    : "";
+  if (State.Paused) return "paused";
+  if (healthy) return `healthy${answer === null ? "" : ` on port ${port}`}`;
+  return `not healthy${answer === null ? "" : `: port ${port} ${answer.text} at ${health}`}${check}`;
+}
+
+/** Who else holds the published port; only an engine of this very host can be obstructed by what we see here. */
+function obstruction({ port, engine }: ContainerSpec): string | null {
+  if (port === 0 || !engineAddress(engine).startsWith("unix://")) return null;
+  const listeners = listenersOn(port);
+  return listeners.taken ? `port ${port} is held by ${holderOf(listeners)}` : null;
+}
