@@ -7,6 +7,7 @@ import type { Acceptances } from "../planner/gates";
 import type {
   BackupPlan,
   CheckPlan,
+  ContainerPlan,
   DeployPlan,
   EnvironmentPlan,
   Plan,
@@ -91,6 +92,31 @@ export class SchemaMigration extends pulumi.CustomResource {
 export class Environment extends pulumi.CustomResource {
   constructor(name: string, args: Slice<EnvironmentPlan>, options?: Options) {
     super("upgrade:index:Environment", name, { ...args }, options);
+  }
+}
+
+/** Makes way for the new container of a service, and tells what it is made of. */
+export class Retire extends pulumi.CustomResource {
+  /** As `ContainerDefinition`; its own type is too deep for an output. */
+  declare readonly definition: pulumi.Output<Readonly<Record<string, unknown>>>;
+  declare readonly environment: pulumi.Output<string[]>;
+
+  constructor(name: string, args: Slice<ContainerPlan>, options?: Options) {
+    super("upgrade:index:Retire", name, { ...args, definition: undefined, environment: undefined }, options);
+  }
+}
+
+export interface ReadinessArgs {
+  readonly attempt: pulumi.Input<number>;
+  readonly service: string;
+  /** Id of its container. */
+  readonly container: pulumi.Input<string>;
+}
+
+/** Waits until the new container of a service serves, then stops the one that it follows. */
+export class Readiness extends pulumi.CustomResource {
+  constructor(name: string, args: ReadinessArgs, options?: Options) {
+    super("upgrade:index:Readiness", name, { ...args }, options);
   }
 }
 

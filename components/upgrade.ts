@@ -52,13 +52,15 @@ export class Upgrade extends pulumi.ComponentResource {
       { attempt, ...slice(plan.environment, "file", "undo", "apply", "lines") },
       after(pre),
     );
+    const containers = plan.apply(({ deploy }) => deploy.containers);
     const deployment = deployTo(
       settings.target,
       "services",
-      { settings, attempt, release: plan.to },
+      { settings, attempt, release: plan.to, containers, provider },
       { parent: this, dependsOn: [preflight, environment] },
     );
-    const resume = new Resume("resume", { attempt, ...slice(plan.deploy, "release", "services") }, after(deployment));
+    const served = { parent: this, provider, dependsOn: deployment.services };
+    const resume = new Resume("resume", { attempt, ...slice(plan.deploy, "release", "services") }, served);
     const checks = slice(plan.checks, "release", "revision", "countsMustMatch", "lines");
     const verification = new Verification("verification", { attempt, ...checks }, after(resume));
     const post = new SchemaMigration(

@@ -3,6 +3,7 @@ import { withClient } from "../postgres/connection";
 import { readAlembicVersion } from "../postgres/facts";
 import { closeSucceeded, readLedger } from "../postgres/ledger";
 import { type Activity, type Attempt, withLedger } from "./attempt";
+import { removeRetiredContainers } from "./containers";
 import { dropAbandoned } from "./restore";
 import { judgeBackups, pruneBackups, referredBackups } from "./retention";
 import { readEnvironment } from "./site";
@@ -12,7 +13,10 @@ import { readEnvironment } from "./site";
  * noted: by that, later previews tell what somebody else has changed since. Then goes what is no longer needed: backups
  * that retention lets go, and what a restore that was given up has left. That it cannot is told, and fails nothing.
  */
-export async function complete(attempt: Attempt, { progress }: Pick<Activity, "progress">): Promise<void> {
+export async function complete(attempt: Attempt, activity: Activity): Promise<void> {
+  const { progress } = activity;
+  // Before the attempt is closed: while it is open, the next run knows that what waits is of the release before.
+  await removeRetiredContainers(attempt, activity);
   const [revision = null] = (await withClient(attempt.address, { name: "complete" }, readAlembicVersion)) ?? [];
   const { file } = await readEnvironment(attempt.site);
   const outcome = { revision, environmentDigest: environmentDigest(file.toBuffer()) };

@@ -1,7 +1,8 @@
 import { chooseDumpTools } from "../backup/tools";
 import { headIndex } from "../planner/chain";
+import { isAsDeclared } from "../planner/containers";
 import { environmentDigest } from "../planner/installation";
-import type { DumpTool, OpenAttempt, ServerFacts, World } from "../planner/world";
+import type { DumpTool, OpenAttempt, ServerFacts, ServiceFacts, World } from "../planner/world";
 import type { DatabaseAddress } from "../postgres/connection";
 import { errorText } from "../postgres/errors";
 import type { DatabaseFacts } from "../postgres/facts";
@@ -10,7 +11,9 @@ import type { Measure } from "../postgres/measures";
 import { loadCatalogue } from "../releases/catalogue";
 import type { Catalogue } from "../releases/release";
 import { runtime } from "../runtimes/driver";
+import type { ServiceState } from "../runtimes/runtime";
 import { nextAttemptWithoutLedger } from "./attempt-number";
+import { observeContainers, type ObservedContainer } from "./containers";
 import { readDisk } from "./disk";
 import { FaultCollector, type ObservedService } from "./faults";
 import { withKeptReleases } from "./kept-releases";
@@ -27,6 +30,8 @@ export interface Observation {
   /** How long statements took in earlier attempts. */
   readonly measures: readonly Measure[];
   readonly services: readonly ObservedService[];
+  /** The services' containers, where they are containers. */
+  readonly containers: Readonly<Record<string, ObservedContainer>>;
 }
 
 /** What to look at. */
@@ -54,6 +59,7 @@ export async function observe(view: View, known?: Known): Promise<Observation> {
   const own = known?.catalogue ?? (await faults.of("catalogue", loadCatalogue(catalogueFolder(site))));
   const environment = await faults.of(site.environmentFile, readEnvironment(site));
   const services = environment && (await faults.of("services", inspectServices(site, version)));
+  const containers = (services && (await faults.of("docker", observeContainers(site, version)))) ?? {};
   const urlFrom = databaseUrl === "" ? site.environmentFile : "octollm:databaseUrl";
   const canAsk = environment !== null || databaseUrl !== "";
   const address = known?.address ?? (canAsk ? await faults.of(urlFrom, readAddress(site, databaseUrl)) : null);
@@ -80,14 +86,7 @@ export async function observe(view: View, known?: Known): Promise<Observation> {
     openAttempt: unfinishedAttempt(ledger),
     nextAttempt: damage === null ? nextAttempt(ledger) : await nextAttemptWithoutLedger(site),
     lastOutcome: lastOutcome(ledger),
-    services: services.map(({ name, state }) => ({
-      name,
-      running: state.running,
-      current: state.healthy && state.release === version && state.asSpecified !== false,
-      asSpecified: state.asSpecified !== false,
-      release: state.release,
-      obstructed: state.obstructed,
-    })),
+    services: services.map(({ name, state }) => describeService(name, state, version, containers[name])),
     environment: environment.file,
     environmentDigest: environmentDigest(environment.file.toBuffer()),
     applied: ledger.appliedRevisions,
@@ -96,7 +95,19 @@ export async function observe(view: View, known?: Known): Promise<Observation> {
     halfDone: ledger.unfinishedBatches,
     restore: await readRestoreWorld(site, found, version),
   };
-  return { world, address, catalogue, database, ledger, measures, services };
+  return { world, address, catalogue, database, ledger, measures, services, containers };
+}
+
+function describeService(
+  name: string,
+  { running, healthy, release, obstructed, asSpecified }: ServiceState,
+  version: string,
+  observed: ObservedContainer | undefined,
+): ServiceFacts {
+  const as = (observed ? isAsDeclared(observed.container) : asSpecified) !== false;
+  const current = healthy && release === version && as;
+  const facts = { name, running, current, asSpecified: as, release, obstructed };
+  return observed ? { ...facts, container: observed.container } : facts;
 }
 
 /** The last attempt at the installation, unless it reached its end: it may be running, have failed, or have been killed. */

@@ -4,6 +4,7 @@ import { closeFailed } from "../postgres/ledger";
 import { endStarters } from "../runtimes/local/starters";
 import { type Activity, type Attempt, inStory, withLedger } from "./attempt";
 import { backUp } from "./backup";
+import { returnContainers } from "./containers";
 import { changeEnvironmentFile } from "./environment";
 import { mendIndexes } from "./indexes";
 import { migrate } from "./migrate";
@@ -76,6 +77,7 @@ export async function execute(attempt: Attempt, activity: Activity): Promise<str
   await migrate(attempt, steps, activity);
   const remarks = await mendIndexes(attempt, activity);
   await changeEnvironmentFile(attempt, plan.environment);
+  await returnContainers(attempt, plan.to, activity);
   await resume(attempt, plan.from, activity);
   return remarks;
 }

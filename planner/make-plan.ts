@@ -3,6 +3,7 @@ import { compareVersions } from "../releases/version";
 import { noRestore } from "./backups";
 import { findRelease, releasesBetween, revisionIndex } from "./chain";
 import { planChecks } from "./checks";
+import { planContainers } from "./containers";
 import { planEnvironment } from "./environment";
 import { inTheirWays, settleHalfDone, undoesHalfDone } from "./half-done";
 import { hash, lossId } from "./hash";
@@ -91,7 +92,7 @@ function assemble({ world, goal, catalogue, from, to, choice }: Situation): Plan
     restore: noRestore,
     revisions: { pre, post },
     environment,
-    deploy: planDeploy(goal, from.version, to.version),
+    deploy: planDeploy(world, goal, { from: from.version, to: to.version, stopped }),
     checks: planChecks({
       goal,
       to,
@@ -112,18 +113,20 @@ function restorePlan(world: World, goal: Goal, catalogue: Catalogue, chosen: Cho
   if (!to) return { kind: "refused", reasons: refusals(world, goal, catalogue) };
   const from = world.release ?? to.version;
   const restore = planRestore(world, goal, chosen);
+  const stops = planRestoreStops(goal, chosen);
+  const stopped = stops.services.length > 0;
   const content: Omit<Plan, "id" | "attempt"> = {
     from,
     to: to.version,
     direction: "restore",
     path: [`${to.version} from backup ${chosen.backup.id}`],
     breaks: [],
-    stops: planRestoreStops(goal, chosen),
+    stops,
     backup: planBackup(world, goal, !chosen.isDone && world.restore.damage === null),
     restore,
     revisions: { pre: [], post: [] },
     environment: { file: goal.environmentFile, undo: [], apply: [], lines: [] },
-    deploy: planDeploy(goal, from, to.version),
+    deploy: planDeploy(world, goal, { from, to: to.version, stopped }),
     checks: planChecks({
       goal,
       to,
@@ -174,9 +177,21 @@ function planBackup(world: World, goal: Goal, required: boolean): BackupPlan {
   };
 }
 
-function planDeploy(goal: Goal, from: string, to: string): DeployPlan {
+interface Move {
+  readonly from: string;
+  readonly to: string;
+  readonly stopped: boolean;
+}
+
+function planDeploy(world: World, goal: Goal, move: Move): DeployPlan {
+  const { from, to } = move;
   const change = from === to ? to : `${from} -> ${to}`;
-  return { release: to, services: goal.services.map(({ name }) => `${name}: ${change}`) };
+  const containers = planContainers({ world, goal, ...move });
+  const services = goal.services.map(({ name }) => {
+    const { image, imageId } = containers?.find(({ service }) => service === name) ?? {};
+    return `${name}: ${change}${image ? `, ${image} (${imageId?.slice(0, "sha256:".length + 12)})` : ""}`;
+  });
+  return { release: to, services, ...(containers ? { containers } : {}) };
 }
 
 function planLoss(direction: Direction, to: Release, choice: RevisionChoice): LossPlan {

@@ -112,6 +112,24 @@ export interface DeployPlan {
   readonly release: string;
   /** `orchestrator 0.1.0 -> 1.0.0`, a line each. */
   readonly services: readonly string[];
+  /** The containers to declare; absent where there are none to declare. */
+  readonly containers?: readonly ContainerPlan[];
+}
+
+/** One service as a container that the stack declares. */
+export interface ContainerPlan {
+  readonly service: string;
+  /** Its name. */
+  readonly container: string;
+  /** Reference and id of its image; the id pins it. */
+  readonly image: string;
+  readonly imageId: string;
+  /** Number of the attempt whose container stays; null when this attempt makes a new one. */
+  readonly keeps: number | null;
+  /** Whether the old container goes on until the new one is ready. */
+  readonly rolls: boolean;
+  /** Services that must be healthy first. */
+  readonly after: readonly string[];
 }
 
 export interface CheckPlan {

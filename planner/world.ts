@@ -2,6 +2,7 @@ import type { DotenvFile } from "../environment/dotenv-file";
 import type { UnfinishedBatches } from "../postgres/batch-state";
 import type { RelationFacts } from "../postgres/facts";
 import type { IndexTable, TableColumns } from "../postgres/table-columns";
+import type { ContainerFacts } from "../runtimes/docker/facts";
 import type { RestoreWorld } from "./backups";
 import type { TableFacts } from "./tables";
 
@@ -99,6 +100,18 @@ export interface ServiceFacts {
   readonly release: string | null;
   /** Why its port cannot be had: who else holds it; null when nobody does. */
   readonly obstructed: string | null;
+  /** Only of a service that is a container. */
+  readonly container?: ServiceContainer;
+}
+
+/** A service's container as it is, and the image that it is to have. */
+export interface ServiceContainer extends Pick<ContainerFacts, "attempt" | "imageId" | "wordless"> {
+  readonly name: string;
+  /** Reference of the image of the wanted release, and what the engine has for it; null when it has nothing. */
+  readonly image: string;
+  readonly imageWanted: { readonly id: string } | null;
+  /** Services that must be healthy before it starts. */
+  readonly dependsOn: readonly string[];
 }
 
 /** Batches of a revision that have begun and not ended. */

@@ -18,6 +18,14 @@ export function encodeProperties(properties: Properties): Struct {
   return Struct.fromJavaScript(JSON.parse(JSON.stringify(properties)) as Parameters<typeof Struct.fromJavaScript>[0]);
 }
 
+/** A value that the engine is to keep encrypted, and to show to nobody. */
+export function secret(value: unknown): unknown {
+  return { [signatureKey]: secretSignature, value };
+}
+
+/** A value that only the run itself will tell. */
+export const unknown = unknownValue;
+
 /** Whether a value, or anything in it, is not known yet. */
 export function hasUnknown(value: unknown): boolean {
   if (value === unknownValue) return true;

@@ -2,6 +2,7 @@ import { hostname } from "node:os";
 
 import type { Attempt } from "../phases/attempt";
 import { PhaseError, withLedger } from "../phases/attempt";
+import type { Successor } from "../phases/containers";
 import { Announcer } from "../phases/telling";
 import type { DatabaseAddress } from "../postgres/connection";
 import { isDamage } from "../postgres/damage";
@@ -38,6 +39,8 @@ export class Session {
   isAbandoned = false;
   /** The webhooks that are told; their URLs are secrets. */
   announcer = new Announcer([]);
+  /** What the containers to be declared would be made of, as Preflight foresees it; by service. */
+  successors: Readonly<Record<string, Successor>> = {};
   /** The attempt that was complete last when Preflight looked, in this run or before. */
   completed: CompletedAttempt | null = null;
 

@@ -17,9 +17,12 @@ export function isContainer(spec: ServiceSpec): spec is ContainerSpec {
   return "container" in spec;
 }
 
-/** Drivers are loaded when they are needed: nobody waits for the client of an engine that is not in use. */
+/** What there is to do with containers; loaded when it is needed: others do not wait for the engine's client. */
+export function containers(): typeof import("./docker/driver") {
+  return createRequire(__filename)("./docker/driver") as typeof import("./docker/driver");
+}
+
 function driverOf(spec: ServiceSpec): Runtime {
   if (!isContainer(spec)) return processRuntime;
-  const { containerRuntime } = createRequire(__filename)("./docker/container") as typeof import("./docker/container");
-  return containerRuntime;
+  return containers().containerRuntime;
 }

@@ -1,23 +1,35 @@
+import { createRequire } from "node:module";
+
 import type * as pulumi from "@pulumi/pulumi";
 
+import type { ContainerPlan } from "../../planner/plan";
 import type { Settings } from "../../settings";
-import { LocalDeployment } from "./local";
 
 /** What every target is given: which release of which installation, in which attempt. */
 export interface DeploymentArgs {
   readonly settings: Settings;
   readonly attempt: pulumi.Input<number>;
   readonly release: pulumi.Input<string>;
+  readonly containers: pulumi.Output<readonly ContainerPlan[] | undefined>;
+  /** Of our own resources; absent for the default one. */
+  readonly provider: pulumi.ProviderResource | undefined;
 }
 
-type Deploy = new (
-  name: string,
-  args: DeploymentArgs,
-  options?: pulumi.ComponentResourceOptions,
-) => pulumi.ComponentResource;
+/** A target's component, and what must be there before the release serves. */
+export interface Deployment extends pulumi.ComponentResource {
+  readonly services: pulumi.Input<pulumi.Resource[]>;
+}
+
+type Deploy = new (name: string, args: DeploymentArgs, options?: pulumi.ComponentResourceOptions) => Deployment;
+
+// The SDKs of all targets would take long to load: only the one in use is.
+const load = createRequire(__filename);
 
 /** What runs where: one component per target. settings.ts refuses the targets that have none. */
-const targets: Readonly<Partial<Record<Settings["target"], Deploy>>> = { local: LocalDeployment };
+const targets: Readonly<Partial<Record<Settings["target"], () => Deploy>>> = {
+  local: () => (load("./local") as typeof import("./local")).LocalDeployment,
+  docker: () => (load("./docker") as typeof import("./docker")).DockerDeployment,
+};
 
 /** Declares the services of the release on the target that the settings name. */
 export function deployTo(
@@ -25,8 +37,8 @@ export function deployTo(
   name: string,
   args: DeploymentArgs,
   options: pulumi.ComponentResourceOptions,
-): pulumi.ComponentResource {
-  const Deployment = targets[target];
-  if (!Deployment) throw new Error(`target '${target}' passed the settings and has no deployment`);
-  return new Deployment(name, args, options);
+): Deployment {
+  const component = targets[target];
+  if (!component) throw new Error(`target '${target}' passed the settings and has no deployment`);
+  return new (component())(name, args, options);
 }

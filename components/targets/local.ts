@@ -2,18 +2,21 @@ import { local } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 
 import type { PlacedService } from "../../phases/site";
-import type { DeploymentArgs } from "./deployment";
+import type { Deployment, DeploymentArgs } from "./deployment";
 
 /**
  * The services as processes of this host. The commands are constant, because every changed input runs one: what changes
  * stands in the environment. Starting leaves a service alone that already serves the release.
  */
-export class LocalDeployment extends pulumi.ComponentResource {
+export class LocalDeployment extends pulumi.ComponentResource implements Deployment {
+  declare readonly services: pulumi.Resource[];
+
   constructor(name: string, args: DeploymentArgs, options?: pulumi.ComponentResourceOptions) {
     super("upgrade:index:LocalDeployment", name, {}, options);
     const { installation, environmentFile } = args.settings;
     // A component does not hand its own dependencies on to its children.
     let before = options?.dependsOn;
+    this.services = [];
     for (const service of args.settings.services) {
       if ("container" in service) throw new Error(`service '${service.name}' of target local is a container`);
       const start = `node bin/octollm service start ${service.name}`;
@@ -33,6 +36,7 @@ export class LocalDeployment extends pulumi.ComponentResource {
         { parent: this, dependsOn: before },
       );
       before = [command];
+      this.services.push(command);
     }
     this.registerOutputs();
   }

@@ -2,6 +2,7 @@ import type { Catalogue } from "../../releases/release";
 import type { Plan } from "../plan";
 import type { Refusal } from "../refusals";
 import type { World } from "../world";
+import { judgeContainers } from "./containers";
 import { judgeBackupRoom, judgeRestoreRoom, judgeRewriteRoom } from "./disk";
 import { judgeDumpTool } from "./dump-tool";
 import { judgeEnvironment } from "./environment";
@@ -18,6 +19,7 @@ export function obstacles(plan: Plan, world: World, catalogue: Catalogue): Refus
     ...judgeRelations(plan, world, catalogue),
     ...judgeEnvironment(plan, world, catalogue),
     ...judgePorts(world),
+    ...judgeContainers(plan, world),
     ...judgeDumpTool(plan, world),
     ...judgeBackupRoom(plan, world),
     ...judgeRewriteRoom(plan, world, catalogue),
@@ -33,6 +35,7 @@ export function restoreObstacles(plan: Plan, world: World, databaseBytes: number
   return [
     ...(world.restore.damage === null ? judgeServer(plan, world) : judgeReplica(world)),
     ...judgePorts(world),
+    ...judgeContainers(plan, world),
     ...judgeDumpTool(plan, world),
     ...judgeBackupRoom(plan, world),
     ...judgeRestoreRoom(plan, world, databaseBytes),

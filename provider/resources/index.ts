@@ -12,6 +12,8 @@ export function resourceHandlers(): Readonly<Record<string, ResourceHandler>> {
     "upgrade:index:Restore": phaseHandler(phases.restoreWork),
     "upgrade:index:SchemaMigration": phaseHandler(phases.migrationWork),
     "upgrade:index:Environment": phaseHandler(phases.environmentWork),
+    "upgrade:index:Retire": phaseHandler(phases.retireWork),
+    "upgrade:index:Readiness": phaseHandler(phases.readinessWork),
     "upgrade:index:Resume": phaseHandler(phases.resumeWork),
     "upgrade:index:Verification": phaseHandler(phases.verificationWork),
     "upgrade:index:Completion": phaseHandler(phases.completionWork),

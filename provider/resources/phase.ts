@@ -5,15 +5,20 @@ import { isBeyondStop, stopHere } from "../../phases/stop-after";
 import { tellEnd } from "../../phases/story";
 import type { Properties } from "../codec";
 import { changesBetween } from "../diff";
-import type { CompletedAttempt } from "../session";
+import type { CompletedAttempt, Session } from "../session";
 import { type Call, earsOf, PartialFailure, type ResourceHandler } from "./resource";
 
 /** What one phase does, given its slice of the plan. */
 export interface PhaseWork {
   /** Name in the ledger and in messages. */
   readonly name: string;
-  /** @returns the outputs besides the inputs */
-  run(attempt: Attempt, inputs: Properties, activity: RestoreActivity): Promise<Properties>;
+  /**
+   * @param old - outputs of the state; null when the resource is new
+   * @returns the outputs besides the inputs
+   */
+  run(attempt: Attempt, inputs: Properties, activity: RestoreActivity, old: Properties | null): Promise<Properties>;
+  /** The same in a preview, of what Preflight has seen; nothing where the outputs tell only what was done. */
+  foresee?(session: Session, inputs: Properties, old: Properties | null): Properties;
   /** Only of the phase with which an attempt is complete: its outputs when an earlier run came that far. */
   recall?(completed: CompletedAttempt): Properties;
   /** Outputs of a run that failed half-way, if there is anything to tell; null when the resource stays as it was. */
@@ -28,12 +33,15 @@ export function phaseHandler(work: PhaseWork): ResourceHandler {
   return {
     check: (_call, inputs) => Promise.resolve({ inputs, faults: [] }),
     diff: (_call, inputs, old) => Promise.resolve(changesBetween(old, inputs)),
-    apply: async (call, { inputs, preview }) => (preview ? inputs : { ...inputs, ...(await run(call, work, inputs)) }),
+    apply: async (call, { inputs, old, preview }) => {
+      if (preview) return { ...inputs, ...work.foresee?.(call.session, inputs, old) };
+      return { ...inputs, ...(await run(call, work, inputs, old)) };
+    },
     forget: () => Promise.resolve(),
   };
 }
 
-async function run(call: Call, work: PhaseWork, inputs: Properties): Promise<Properties> {
+async function run(call: Call, work: PhaseWork, inputs: Properties, old: Properties | null): Promise<Properties> {
   const { session, log } = call;
   // A run that was killed after its last phase and before its engine wrote that down: there is nothing left to do.
   if (work.recall && session.completed?.number === Number(inputs.attempt)) return work.recall(session.completed);
@@ -51,7 +59,9 @@ async function run(call: Call, work: PhaseWork, inputs: Properties): Promise<Pro
     session.signal.throwIfAborted();
     const withoutLock = <T>(held: () => Promise<T>) => session.withoutLock(held);
     const activity = { signal: session.signal, progress, withoutLock };
-    const outputs = await inLedger(attempt, work.name, () => work.run(attempt, inputs, activity).catch(throwReason));
+    const outputs = await inLedger(attempt, work.name, () =>
+      work.run(attempt, inputs, activity, old).catch(throwReason),
+    );
     if (work.recall) {
       session.close();
       await tellEnd(attempt, { kind: "succeeded" }, earsOf(call));

@@ -1,5 +1,6 @@
 import { backUp, backUpBeforeRestore } from "../../phases/backup";
 import { complete } from "../../phases/complete";
+import { awaitContainer, goneForGood, retireContainer, type Successor } from "../../phases/containers";
 import { changeEnvironmentFile } from "../../phases/environment";
 import { mendIndexes } from "../../phases/indexes";
 import { migrate } from "../../phases/migrate";
@@ -8,8 +9,9 @@ import { restore } from "../../phases/restore";
 import { resume } from "../../phases/resume";
 import { verify } from "../../phases/verify";
 import type { RestorePlan } from "../../planner/backups";
-import type { CheckPlan, EnvironmentPlan, RevisionStep } from "../../planner/plan";
+import type { CheckPlan, ContainerPlan, EnvironmentPlan, RevisionStep } from "../../planner/plan";
 import { RevisionError, type RevisionResult } from "../../postgres/runner";
+import { type Properties, secret, unknown } from "../codec";
 import type { PhaseWork } from "./phase";
 
 export const quiesceWork: PhaseWork = {
@@ -57,6 +59,43 @@ export const environmentWork: PhaseWork = {
   name: "Environment",
   run: async (attempt, inputs) => {
     await changeEnvironmentFile(attempt, inputs as unknown as EnvironmentPlan);
+    return {};
+  },
+};
+
+export const retireWork: PhaseWork = {
+  name: "Retire",
+  run: async (attempt, inputs, activity, old) => {
+    const plan = inputs as unknown as ContainerPlan;
+    return successorOutputs(await retireContainer(attempt, plan, rememberedIn(old), activity));
+  },
+  foresee: ({ successors }, inputs, old) => {
+    const plan = inputs as unknown as ContainerPlan;
+    const successor = successors[plan.service] ?? rememberedIn(old);
+    if (!successor) throw goneForGood(plan);
+    return successorOutputs(successor);
+  },
+};
+
+function successorOutputs({ definition, environment }: Successor): Properties {
+  const lines = Object.entries(environment ?? {}).map(([key, value]) => `${key}=${value}`);
+  return { definition, environment: environment === null ? unknown : secret(lines.toSorted()) };
+}
+
+/** What the container of the state was made of. */
+function rememberedIn(old: Properties | null): Successor | null {
+  if (!old?.definition || !Array.isArray(old.environment)) return null;
+  const variables = (old.environment as string[]).map((line): [string, string] => {
+    const equals = line.indexOf("=");
+    return [line.slice(0, equals), line.slice(equals + 1)];
+  });
+  return { definition: old.definition as Successor["definition"], environment: Object.fromEntries(variables) };
+}
+
+export const readinessWork: PhaseWork = {
+  name: "Readiness",
+  run: async (attempt, inputs, activity) => {
+    await awaitContainer(attempt, String(inputs.service), activity);
     return {};
   },
 };

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 
 import type { StopAfter } from "../../phases/attempt";
+import { foreseeSuccessors } from "../../phases/containers";
 import { describeDownLosses } from "../../phases/down-losses";
 import { describeEstimates } from "../../phases/estimates";
 import { describeRefusals, WorldFault } from "../../phases/faults";
@@ -174,6 +175,7 @@ function diff(inputs: Properties, old: Properties, { outcome }: Look): Change[] 
 async function preview(call: Call, inputs: Properties, now: Look): Promise<Properties> {
   const { log } = call;
   const plan = plannedBy(now);
+  call.session.successors = foreseeSuccessors(plan, now.observation);
   for (const line of summarise(plan)) log.info(line);
   const estimates = await estimate(inputs.settings as Site, plan, now);
   for (const line of estimates) log.info(line);

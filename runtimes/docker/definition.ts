@@ -17,6 +17,28 @@ type Config = Partial<ContainerInspectInfo["Config"]> & {
 };
 type Host = ContainerInspectInfo["HostConfig"];
 
+/** Every property that a definition may have. */
+export const definitionKeys = [
+  ...["restart", "maxRetryCount", "destroyGraceSeconds"],
+  ...[
+    "entrypoints",
+    "command",
+    "user",
+    "workingDir",
+    "stopSignal",
+    "stopTimeout",
+    "hostname",
+    "domainname",
+    "tty",
+    "stdinOpen",
+  ],
+  ...["networkMode", "networksAdvanced", "ports", "dns", "dnsOpts", "dnsSearches", "hosts", "publishAllPorts"],
+  ...["volumes", "mounts", "tmpfs", "shmSize", "readOnly"],
+  ...["memory", "memoryReservation", "memorySwap", "cpus", "cpuShares", "cpuSet", "cpuPeriod", "cpuQuota", "ulimits"],
+  ...["privileged", "capabilities", "securityOpts", "groupAdds", "init", "pidMode", "ipcMode", "usernsMode", "sysctls"],
+  ...["devices", "healthcheck", "logDriver", "logOpts"],
+] as const;
+
 /** A container as it was found. */
 interface Found {
   readonly container: ContainerInspectInfo;

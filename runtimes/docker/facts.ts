@@ -4,7 +4,7 @@ import type { ContainerSpec } from "../runtime";
 import { type ContainerDefinition, definitionOf, wordlessSettings } from "./definition";
 import { ask } from "./engine";
 import { retiredName } from "./labels";
-import { attemptOf, inspectContainer } from "./look";
+import { attemptOf, inspectContainer, releaseOf } from "./look";
 import { readPolicies } from "./record";
 
 /** An image that the engine has. */
@@ -18,6 +18,8 @@ export interface ImageFacts {
 export interface ContainerFacts {
   /** Number of the attempt that made it; null for one that the stack has not declared. */
   readonly attempt: number | null;
+  /** The release that it was made for; null when nothing tells. */
+  readonly release: string | null;
   readonly imageId: string;
   readonly definition: ContainerDefinition;
   /** Secret. Its variables besides those that its image sets. */
@@ -48,6 +50,7 @@ export async function containerFacts(spec: ContainerSpec): Promise<ContainerFact
   const definition = definitionOf(container, image, { restart, graceSeconds: spec.stopTimeoutSeconds });
   return {
     attempt: attemptOf(container),
+    release: releaseOf(container),
     imageId: container.Image,
     definition: { ...definition, name: spec.container },
     environment: ownVariables(container, image),

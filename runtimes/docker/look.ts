@@ -37,6 +37,14 @@ export function releaseOf({ Config }: ContainerInspectInfo): string | null {
   return label ?? tag ?? null;
 }
 
+/** Whether a container is of the release that is to serve; one that says none is taken for what it is to be. */
+export function isOfRelease(
+  { release }: ContainerSpec,
+  container: ContainerInspectInfo | null,
+): container is ContainerInspectInfo {
+  return container !== null && (releaseOf(container) ?? release) === release;
+}
+
 /** The attempt that made a container; null for one that the stack has not declared. */
 export function attemptOf({ Config }: ContainerInspectInfo): number | null {
   const label = Config.Labels[labels.attempt];

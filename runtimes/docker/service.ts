@@ -5,12 +5,11 @@ import type { ContainerInspectInfo } from "dockerode";
 import { type LogScan, scanLines } from "../log-scan";
 import { type Activity, type ContainerSpec, type Runtime, ServiceError, type ServiceState } from "../runtime";
 import { withoutSecrets } from "../secrets";
-import { policyOf } from "./definition";
 import { tell } from "./engine";
-import { retiredName } from "./labels";
 import { logLines } from "./log";
-import { attemptOf, type ContainerLook, inspectContainer, lookAt, releaseOf } from "./look";
-import { forgetPolicies, keepPolicy, readPolicies } from "./record";
+import { type ContainerLook, isOfRelease, lookAt, releaseOf } from "./look";
+import { forgetPolicies, readPolicies } from "./record";
+import { stopContainer } from "./stop";
 
 const pollMilliseconds = 100;
 /** A container that has crashed so often since it was made does not get well. */
@@ -33,14 +32,9 @@ export const containerRuntime: Runtime<ContainerSpec> = {
  */
 async function start(spec: ContainerSpec, activity: Activity = {}): Promise<ServiceState> {
   const { present } = await lookAt(spec);
-  if (!isOf(spec, present)) throw noContainer(spec, present);
+  if (!isOfRelease(spec, present)) throw noContainer(spec, present);
   await setGoing(spec, present, activity);
   return awaitHealth(spec, activity);
-}
-
-function isOf({ release }: ContainerSpec, container: ContainerInspectInfo | null): container is ContainerInspectInfo {
-  // One whose image has no version for a tag is taken for what the caller says it is.
-  return container !== null && (releaseOf(container) ?? release) === release;
 }
 
 function noContainer(spec: ContainerSpec, present: ContainerInspectInfo | null): ServiceError {
@@ -76,92 +70,6 @@ async function stop(spec: ContainerSpec, activity: Activity = {}): Promise<Servi
   const { present, retired } = await lookAt(spec);
   for (const container of [retired, present]) if (container) await stopContainer(spec, container, activity);
   return (await lookAt(spec)).state;
-}
-
-async function stopContainer(
-  spec: ContainerSpec,
-  container: ContainerInspectInfo,
-  { progress }: Activity,
-): Promise<void> {
-  const { Id, State, Name } = container;
-  const policy = policyOf(container);
-  if (policy.name !== "no") {
-    keepPolicy(spec, Id, policy);
-    await tell(spec.engine, (docker) => docker.getContainer(Id).update({ RestartPolicy: { Name: "no" } }));
-  }
-  if (!State.Running) return;
-  progress?.(`${spec.name}: stopping container '${Name.slice(1)}'`);
-  await tell(spec.engine, (docker) => docker.getContainer(Id).stop({ t: spec.stopTimeoutSeconds }), [304, 404]);
-}
-
-async function removeContainer(
-  spec: ContainerSpec,
-  container: ContainerInspectInfo,
-  activity: Activity,
-): Promise<void> {
-  await stopContainer(spec, container, activity);
-  activity.progress?.(
-    `${spec.name}: removing container '${container.Name.slice(1)}' of ${releaseOf(container) ?? "?"}`,
-  );
-  await tell(spec.engine, (docker) => docker.getContainer(container.Id).remove({ force: true }), [404]);
-}
-
-/** How a service makes way for a container of the same name. */
-export interface Retirement {
-  /** The attempt that makes the new container. */
-  readonly attempt: number;
-  /** Number of the attempt that was complete last: what it made is verified. */
-  readonly verified: number;
-  /** Whether the old container goes on until the new one is ready; never while a published port is needed. */
-  readonly rolls: boolean;
-}
-
-/**
- * Makes way for a new container: the one that has the name is renamed, and kept until the new one is verified. One that
- * an attempt has made which did not succeed is removed.
- *
- * @throws EngineError
- */
-export async function retire(spec: ContainerSpec, how: Retirement, activity: Activity): Promise<void> {
-  const { present, retired } = await lookAt(spec);
-  const made = present ? attemptOf(present) : null;
-  if (made === how.attempt) return;
-  const isVerified = made === null || made <= how.verified;
-  if (present && retired && !isVerified) await removeContainer(spec, present, activity);
-  if (present && retired && isVerified) await removeContainer(spec, retired, activity);
-  const old = present && (isVerified || !retired) ? present : retired;
-  if (old === null) return;
-  if (!how.rolls || spec.port !== 0) await stopContainer(spec, old, activity);
-  if (old !== present) return;
-  activity.progress?.(`${spec.name}: '${spec.container}' is kept as '${retiredName(spec.container)}'`);
-  await tell(spec.engine, (docker) => docker.getContainer(old.Id).rename({ name: retiredName(spec.container) }));
-}
-
-/**
- * Gives the container of the release before its name again, after the one that was to follow it did not serve: that one is
- * removed, and what was wanted of it is in the error that it caused. Where nothing waits, nothing happens.
- *
- * @throws EngineError
- */
-export async function returnRetired(spec: ContainerSpec, activity: Activity): Promise<void> {
-  const { present, retired } = await lookAt(spec);
-  if (!isOf(spec, retired)) return;
-  if (present) await removeContainer(spec, present, activity);
-  activity.progress?.(`${spec.name}: '${retired.Name.slice(1)}' becomes '${spec.container}' again`);
-  await tell(spec.engine, (docker) => docker.getContainer(retired.Id).rename({ name: spec.container }));
-}
-
-/** Stops the container of the release before, once the new one serves. @throws EngineError */
-export async function stopRetired(spec: ContainerSpec, activity: Activity): Promise<void> {
-  const retired = await inspectContainer(spec.engine, retiredName(spec.container));
-  if (retired) await stopContainer(spec, retired, activity);
-}
-
-/** Removes the container of the release before: nobody goes back to it any more. @throws EngineError */
-export async function removeRetired(spec: ContainerSpec, activity: Activity): Promise<void> {
-  const retired = await inspectContainer(spec.engine, retiredName(spec.container));
-  if (retired) await removeContainer(spec, retired, activity);
-  forgetPolicies(spec);
 }
 
 async function awaitHealth(spec: ContainerSpec, { signal, progress }: Activity): Promise<ServiceState> {

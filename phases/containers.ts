@@ -1,0 +1,152 @@
+import { findRelease } from "../planner/chain";
+import { followEnvironment, type Variables } from "../planner/containers";
+import { changeEnvironment } from "../planner/environment";
+import type { ContainerPlan, Plan } from "../planner/plan";
+import type { ServiceContainer } from "../planner/world";
+import { readLedger } from "../postgres/ledger";
+import type { ContainerDefinition } from "../runtimes/docker/definition";
+import type { ContainerFacts } from "../runtimes/docker/facts";
+import { containers, isContainer, runtime } from "../runtimes/driver";
+import type { ContainerSpec } from "../runtimes/runtime";
+import { type Activity, type Attempt, PhaseError, withLedger } from "./attempt";
+import type { Observation } from "./observe";
+import { readEnvironment, serviceSpecs, type Site } from "./site";
+
+/** What a service's new container is made of, besides its image. */
+export interface Successor {
+  readonly definition: ContainerDefinition;
+  /** Secret. Null while only the upgrade itself will tell: after a restore of `.env`. */
+  readonly environment: Variables | null;
+}
+
+/** One container as it was looked at. */
+export interface ObservedContainer {
+  readonly container: ServiceContainer;
+  /** Null when there is neither the container nor the one of the release before. */
+  readonly facts: ContainerFacts | null;
+}
+
+/**
+ * Looks at the containers of a site, and at the images that a release wants; touches nothing.
+ *
+ * @returns by service; empty for a site whose services are no containers
+ * @throws EngineError
+ */
+export async function observeContainers(
+  site: Site,
+  release: string,
+): Promise<Readonly<Record<string, ObservedContainer>>> {
+  const specs = await containerSpecs(site, release);
+  const found = await Promise.all(
+    specs.map(async (spec, index): Promise<[string, ObservedContainer]> => {
+      const { containerFacts, imageFacts } = containers();
+      const [facts, imageWanted] = await Promise.all([containerFacts(spec), imageFacts(spec.engine, spec.image)]);
+      const settings = site.services.find(({ name }) => name === spec.name);
+      const named = settings && "container" in settings ? settings.dependsOn : undefined;
+      const dependsOn = named ?? specs.slice(Math.max(0, index - 1), index).map(({ name }) => name);
+      const { attempt = null, imageId = "", wordless = [] } = facts ?? {};
+      const { container: name, image } = spec;
+      const container = { name, image, imageWanted, dependsOn, attempt, imageId, wordless };
+      return [spec.name, { container, facts }];
+    }),
+  );
+  return Object.fromEntries(found);
+}
+
+async function containerSpecs(site: Site, release: string): Promise<ContainerSpec[]> {
+  return (await serviceSpecs(site, release)).filter(isContainer);
+}
+
+/** What each declared container would be made of, as far as the look at the installation tells; by service. */
+export function foreseeSuccessors(
+  plan: Plan,
+  { containers: found, catalogue, world }: Observation,
+): Readonly<Record<string, Successor>> {
+  const find = (versions: readonly string[]) => versions.flatMap((version) => findRelease(catalogue, version) ?? []);
+  const { undo, apply } = plan.environment;
+  const { file } = changeEnvironment(world.environment, find(undo), find(apply));
+  const known = (plan.deploy.containers ?? []).flatMap(({ service }): [string, Successor][] => {
+    const facts = found[service]?.facts;
+    if (!facts) return [];
+    const { definition, environment: own, release } = facts;
+    // A restore brings another `.env`.
+    const environment = plan.restore.backup === null ? followEnvironment(own, { file, release, catalogue }) : null;
+    return [[service, { definition, environment }]];
+  });
+  return Object.fromEntries(known);
+}
+
+/**
+ * Makes way for a service's new container, and tells what it is to be made of. A container that stays is left alone.
+ *
+ * @param remembered - what the one before was made of, for a container that somebody has removed
+ * @throws PhaseError when nothing tells what it is to be made of, EngineError
+ */
+export async function retireContainer(
+  attempt: Attempt,
+  plan: ContainerPlan,
+  remembered: Successor | null,
+  activity: Activity,
+): Promise<Successor> {
+  const spec = await containerSpec(attempt, plan.service);
+  const { containerFacts, retire } = containers();
+  const facts = await containerFacts(spec);
+  const successor = facts ? await succeed(attempt, facts) : remembered;
+  if (successor === null) throw goneForGood(plan);
+  if (plan.keeps !== null) return successor;
+  attempt.progress.touched = true;
+  const { lastSucceeded } = await withLedger(attempt, readLedger);
+  const how = { attempt: attempt.number, verified: lastSucceeded?.attempt ?? 0, rolls: plan.rolls };
+  if (spec.port !== 0 || !plan.rolls) beginOutage(attempt);
+  await retire(spec, how, activity);
+  return successor;
+}
+
+/** Nothing tells what a container was like that is gone, unless this stack has made it. */
+export function goneForGood({ service, container }: Pick<ContainerPlan, "service" | "container">): PhaseError {
+  return new PhaseError(
+    `There is no container '${container}' of service '${service}', and this stack has not made it, so that nothing tells ` +
+      `what it was like. Start it the way it was started before (docker compose up -d ${service}), then run this again.`,
+  );
+}
+
+async function succeed(
+  { site, catalogue }: Attempt,
+  { definition, environment: own, release }: ContainerFacts,
+): Promise<Successor> {
+  const { file } = await readEnvironment(site);
+  return { definition, environment: followEnvironment(own, { file, release, catalogue }) };
+}
+
+function beginOutage({ progress }: Attempt): void {
+  progress.stoppedAt ??= Date.now();
+  const { outages } = progress.story;
+  if (outages.at(-1)?.to !== null) outages.push({ from: Date.now(), to: null });
+}
+
+/**
+ * Waits until a service's new container serves, then stops the one that it follows.
+ *
+ * @throws ServiceError with the reason and the container's last words
+ */
+export async function awaitContainer(attempt: Attempt, service: string, activity: Activity): Promise<void> {
+  const spec = await containerSpec(attempt, service);
+  await runtime.start(spec, activity);
+  await containers().stopRetired(spec, activity);
+}
+
+/** Gives the containers of the release before their names again. */
+export async function returnContainers(attempt: Attempt, release: string, activity: Activity): Promise<void> {
+  for (const spec of await containerSpecs(attempt.site, release)) await containers().returnRetired(spec, activity);
+}
+
+/** Removes the containers of the release before: the new ones are verified. */
+export async function removeRetiredContainers({ site, plan }: Attempt, activity: Activity): Promise<void> {
+  for (const spec of await containerSpecs(site, plan.to)) await containers().removeRetired(spec, activity);
+}
+
+async function containerSpec({ site, plan }: Attempt, service: string): Promise<ContainerSpec> {
+  const spec = (await containerSpecs(site, plan.to)).find(({ name }) => name === service);
+  if (!spec) throw new PhaseError(`The settings have no service '${service}'.`);
+  return spec;
+}

@@ -1,0 +1,4 @@
+// All that others may use of containers, so that one `require` loads it.
+export { containerFacts, imageFacts } from "./facts";
+export { removeRetired, retire, returnRetired, stopRetired } from "./retire";
+export { containerRuntime } from "./service";
