@@ -46,8 +46,8 @@ function partsOf(folder: string, port: number): Installation {
   };
 }
 
-/** The operator's file with the values of this installation; every other byte is kept. */
-function operatorsEnv(values: Readonly<Record<string, string>>): Buffer {
+/** An operator's `.env` with some values of this installation; every other byte is kept. */
+export function operatorsEnv(values: Readonly<Record<string, string>>): Buffer {
   const file = DotenvFile.parse(readFileSync(join(fixtures, "env", "operator.env")));
   const lines = file.lines.map(({ text, end, assignment }) => {
     const value = assignment ? values[assignment.key] : undefined;
@@ -86,6 +86,12 @@ export async function createInstallation(options: InstallationOptions): Promise<
   const env = operatorsEnv({ ...identity, DATABASE_URL: databaseUrl, PORT: String(port) });
   writeFileSync(installation.env, env, { mode: 0o600 });
   cpSync(join(fixtures, "config"), installation.config, { recursive: true });
+  await fillDatabase(databaseUrl, tasks);
+  return installation;
+}
+
+/** Gives an empty database the schema of 0.1.0 and that many tasks with their history, the same ones at every call. */
+export async function fillDatabase(databaseUrl: string, tasks: number): Promise<void> {
   await withClient(databaseUrl, async (client) => {
     await client.query("BEGIN");
     await client.query(upSql("0.1.0/migrations/def456_initial_schema.sql"));
@@ -99,7 +105,6 @@ export async function createInstallation(options: InstallationOptions): Promise<
     // As on a database that autovacuum has seen to: estimates in previews come from these statistics.
     await client.query("VACUUM ANALYZE");
   });
-  return installation;
 }
 
 /** The shell command that starts a release of the small OctoLLM. */

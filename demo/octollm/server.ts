@@ -47,10 +47,10 @@ async function refuseUnknownSchema(store: TaskStore, { behaviour }: ServiceSetti
   );
 }
 
-async function listen(server: Server, port: number): Promise<void> {
+async function listen(server: Server, { port, host }: ServiceSettings): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);
-    server.listen(port, "127.0.0.1", resolve);
+    server.listen(port, host, resolve);
   });
 }
 
@@ -81,7 +81,7 @@ async function main(): Promise<void> {
   const context = { behaviour: settings.behaviour, store, worker, cache };
   const server = createServer((request, response) => void serve(context, request, response));
   endOnSignals(server, worker, pool);
-  await listen(server, settings.port);
+  await listen(server, settings);
   log("info", `OctoLLM ${version} serves on port ${settings.port}`, { version, pid: process.pid });
 }
 

@@ -7,6 +7,8 @@ import { type Behaviour, behaviours } from "./behaviour";
 export interface ServiceSettings {
   readonly behaviour: Behaviour;
   readonly port: number;
+  /** Which of the machine's addresses it listens on; a container's service listens on all. */
+  readonly host: string;
   readonly database: DatabaseAddress;
   readonly webhookUrl: string | null;
   /** Null when the release has none, or it is switched off. */
@@ -40,6 +42,7 @@ export function readSettings(args: readonly string[], environment: NodeJS.Proces
   return {
     behaviour,
     port: integer(environment, "PORT", 8000),
+    host: environment.HOST || "127.0.0.1",
     database: parseDatabaseUrl(environment.DATABASE_URL),
     webhookUrl: environment.WEBHOOK_URL || null,
     cache: hasCache

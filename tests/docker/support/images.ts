@@ -1,0 +1,165 @@
+import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, dirname, join } from "node:path";
+
+import type Docker from "dockerode";
+
+import { baseLayer, type Layer, nodeLayer, postgresLayer, postgresMajor, programsLayer } from "./layers";
+
+/** What an image says of how it is run; the names are Docker's. */
+interface ImageConfig {
+  readonly Entrypoint: readonly string[];
+  readonly Cmd?: readonly string[];
+  readonly Env?: readonly string[];
+  readonly ExposedPorts?: Readonly<Record<string, object>>;
+  readonly Healthcheck?: { readonly Test: readonly string[]; readonly Interval: number; readonly Timeout: number };
+  readonly StopSignal?: string;
+  readonly Volumes?: Readonly<Record<string, object>>;
+  readonly Labels?: Readonly<Record<string, string>>;
+}
+
+interface Image {
+  readonly name: string;
+  readonly layers: readonly Layer[];
+  readonly config: ImageConfig;
+}
+
+/** Releases of OctoLLM that there are images of. */
+export const releases = ["0.1.0", "0.2.0", "1.0.0"] as const;
+export type Release = (typeof releases)[number];
+
+/** OctoLLM's services and the ports that they listen on within their containers. */
+export const services: Readonly<Record<string, number>> = {
+  orchestrator: 8000,
+  "reflex-layer": 8080,
+  "planner-arm": 8001,
+  "retriever-arm": 8002,
+  "coder-arm": 8003,
+  "judge-arm": 8004,
+  "safety-guardian-arm": 8005,
+  "executor-arm": 8006,
+};
+
+/** The stores' images, and images of an orchestrator that fail. */
+export const images = {
+  postgres: `octollm-test/postgres:${postgresMajor()}`,
+  redis: "octollm-test/redis:7",
+  qdrant: "octollm-test/qdrant:1.7",
+  exitsAtOnce: "octollm-test/exits-at-once:1",
+  neverHealthy: "octollm-test/never-healthy:1",
+  /** Runs any program of busybox: `Cmd: ["sleep", "60"]`. */
+  tools: "octollm-test/tools:1",
+} as const;
+
+const path = "PATH=/usr/local/bin:/bin";
+
+/** Asks a port's /health every second; needs no shell. */
+function healthcheck(port: number): ImageConfig["Healthcheck"] {
+  const test = ["CMD", "wget", "-q", "-O", "/dev/null", `http://127.0.0.1:${port}/health`];
+  return { Test: test, Interval: 1e9, Timeout: 3e9 };
+}
+
+function serviceImage(service: string, port: number, release: string, layers: readonly Layer[]): Image {
+  const isOrchestrator = service === "orchestrator";
+  const program = isOrchestrator
+    ? ["/bin/node", "/app/octollm.cjs", "--release", release]
+    : ["/bin/node", "/app/helper.cjs", "arm", release];
+  const config: ImageConfig = {
+    Entrypoint: program,
+    Env: [path, "HOST=0.0.0.0", `PORT=${port}`],
+    ExposedPorts: { [`${port}/tcp`]: {} },
+    Healthcheck: healthcheck(port),
+    Labels: { "org.opencontainers.image.title": service, "org.opencontainers.image.version": release },
+  };
+  return { name: `octollm/${service}:${release}`, layers, config };
+}
+
+function helperImage(name: string, role: string, port: number, layers: readonly Layer[]): Image {
+  const health = { Healthcheck: healthcheck(port), ExposedPorts: { [`${port}/tcp`]: {} } };
+  const Env = [path, `PORT=${port}`];
+  return {
+    name,
+    layers,
+    config: { Entrypoint: ["/bin/node", "/app/helper.cjs", role, "1.0.0"], Env, ...(role === "redis" ? {} : health) },
+  };
+}
+
+function allImages(): Image[] {
+  const base = baseLayer();
+  const programs = [base, nodeLayer(), programsLayer()];
+  const postgres: ImageConfig = {
+    Entrypoint: ["/usr/local/bin/docker-entrypoint.sh"],
+    // The data of a test is worth nothing after a power cut; durability would only cost time.
+    Cmd: ["postgres", "-c", "fsync=off"],
+    Env: [`PATH=/usr/local/bin:/usr/lib/postgresql/${postgresMajor()}/bin:/bin`, "PGDATA=/var/lib/postgresql/data"],
+    ExposedPorts: { "5432/tcp": {} },
+    StopSignal: "SIGINT",
+    Volumes: { "/var/lib/postgresql/data": {} },
+  };
+  return [
+    ...releases.flatMap((release) =>
+      Object.entries(services).map(([service, port]) => serviceImage(service, port, release, programs)),
+    ),
+    { name: images.postgres, layers: [base, postgresLayer()], config: postgres },
+    { name: images.tools, layers: [base], config: { Entrypoint: ["/bin/busybox"], Env: [path] } },
+    helperImage(images.redis, "redis", 6379, programs),
+    helperImage(images.qdrant, "arm", 6333, programs),
+    helperImage(images.exitsAtOnce, "exits-at-once", 8000, programs),
+    helperImage(images.neverHealthy, "never-healthy", 8000, programs),
+  ];
+}
+
+/** The image's own document; the engine knows the image by its digest. */
+function documentOf({ layers, config }: Image): string {
+  const created = "2025-11-10T00:00:00Z";
+  const rootfs = { type: "layers", diff_ids: layers.map(({ digest }) => digest) };
+  const history = layers.map(() => ({ created, created_by: "tests" }));
+  return JSON.stringify({
+    architecture: process.arch === "x64" ? "amd64" : process.arch,
+    os: "linux",
+    created,
+    config,
+    rootfs,
+    history,
+  });
+}
+
+/**
+ * Builds every test image FROM scratch and loads it into an engine, in one archive, so that layers that images share are
+ * sent once. Layers are kept in `.cache/docker` between runs.
+ */
+export async function loadImages(docker: Docker): Promise<void> {
+  const all = allImages();
+  const folder = mkdtempSync(join(tmpdir(), "octollm-images-"));
+  try {
+    const manifest = all.map((image) => {
+      const text = documentOf(image);
+      const Config = `${createHash("sha256").update(text).digest("hex")}.json`;
+      writeFileSync(join(folder, Config), text);
+      return { Config, RepoTags: [image.name], Layers: image.layers.map((layer) => basename(layer.path)) };
+    });
+    writeFileSync(join(folder, "manifest.json"), JSON.stringify(manifest));
+    const layers = [...new Set(all.flatMap((image) => image.layers.map((layer) => layer.path)))];
+    const cache = dirname(layers[0] ?? "");
+    const files = ["manifest.json", ...new Set(manifest.map(({ Config }) => Config))];
+    const tar = spawn("tar", [
+      "-cf",
+      "-",
+      "-C",
+      folder,
+      ...files,
+      "-C",
+      cache,
+      ...layers.map((layer) => basename(layer)),
+    ]);
+    const said = await docker.loadImage(tar.stdout);
+    let text = "";
+    for await (const piece of said as AsyncIterable<Buffer>) text += piece.toString();
+    const [, fault] = /"error":"([^"]+)/.exec(text) ?? [];
+    if (fault !== undefined) throw new Error(`the test images could not be loaded: ${fault}`);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
