@@ -18,6 +18,7 @@ const shared = [
     "backup",
     "runtimes",
     "environment",
+    "compose",
     "releases",
     "engine",
     "demo",

@@ -1,0 +1,176 @@
+import { existsSync, readFileSync, realpathSync } from "node:fs";
+import { join } from "node:path";
+
+import { ComposeFile } from "../compose/compose-file";
+import { composeService } from "../compose/service";
+import { databaseAddress } from "../environment/database-address";
+import { type DotenvFile, expandedValues } from "../environment/dotenv-file";
+import { readDotenv } from "../environment/write";
+import type { ContainerSettings } from "../phases/site";
+import { loadCatalogue } from "../releases/catalogue";
+import type { DiscoveredContainer } from "../runtimes/docker/discover";
+import { containers as containerDriver } from "../runtimes/driver";
+import { askHealth, isHealthy } from "../runtimes/health";
+import type { FoundInstallation } from "./adopt";
+
+/** Names that docker compose itself looks for, in its order. */
+const composeNames = ["compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"];
+
+const health = "/health";
+
+/** The compose file of a folder; null when it has none. */
+export function composeFileOf(folder: string): string | null {
+  return composeNames.find((name) => existsSync(join(folder, name))) ?? null;
+}
+
+interface FoundService {
+  readonly service: string;
+  readonly container: DiscoveredContainer;
+  readonly port: number;
+  readonly release: string | null;
+}
+
+/**
+ * Finds the containers of an OctoLLM, and touches nothing.
+ *
+ * @param named - container names by service, in place of those that are found
+ * @throws Error that says what was not found, or is ambiguous
+ */
+export async function findContainers(
+  folder: string,
+  named: Readonly<Record<string, string>>,
+): Promise<FoundInstallation> {
+  const all = await containerDriver().discoverContainers("");
+  const { file: environment } = await readDotenv(join(folder, ".env"));
+  const services: FoundService[] = [];
+  for (const service of await knownServices()) {
+    const container = pick(service, named[service], all, folder);
+    if (container) services.push(await describe(service, container));
+  }
+  for (const name of Object.keys(named))
+    if (!services.some(({ service }) => service === name))
+      throw new Error(`No release of the catalogue has a service '${name}'. Nothing was written.`);
+  if (services.length === 0)
+    throw new Error(
+      `No container of this Docker engine is a service of an OctoLLM. Nothing was written. Name them:\n` +
+        `  octollm adopt --target docker --installation ${folder} --service orchestrator=<container>`,
+    );
+  const compose = composeFileOf(folder);
+  return {
+    version: commonRelease(services),
+    settings: {
+      services: orderServices(services, compose === null ? null : dependencies(folder, compose, environment)),
+      ...databaseSettings(environment, all),
+    },
+    lines: services.map(({ service, container, port }) => {
+      return `${service}: container ${container.name}, ${port === 0 ? "no published port" : `port ${port}`}`;
+    }),
+  };
+}
+
+/** Services of all releases, those that others need first. */
+async function knownServices(): Promise<string[]> {
+  const { releases } = await loadCatalogue();
+  const names = new Set(releases.flatMap(({ images }) => Object.keys(images)));
+  return [...names].toSorted((a, b) => Number(a === "orchestrator") - Number(b === "orchestrator"));
+}
+
+function pick(
+  service: string,
+  name: string | undefined,
+  all: readonly DiscoveredContainer[],
+  folder: string,
+): DiscoveredContainer | null {
+  if (name !== undefined) {
+    const container = all.find((candidate) => candidate.name === name);
+    if (container) return container;
+    throw new Error(`The Docker engine has no container '${name}' for '${service}'. Nothing was written.`);
+  }
+  const byImage = all.filter(({ repository }) => repository.split("/").at(-1) === service);
+  const here = byImage.filter(({ composeFolder }) => composeFolder !== null && isSame(composeFolder, folder));
+  const [container, ...others] = here.length > 0 ? here : byImage;
+  if (!container || others.length === 0) return container ?? null;
+  throw new Error(
+    `Several containers may be '${service}': ${[container, ...others].map((one) => one.name).join(", ")}. Nothing was ` +
+      `written. Name the right one: octollm adopt --target docker --service ${service}=<container>`,
+  );
+}
+
+function isSame(one: string, other: string): boolean {
+  return existsSync(one) && realpathSync(one) === realpathSync(other);
+}
+
+async function describe(service: string, container: DiscoveredContainer): Promise<FoundService> {
+  if (!container.running)
+    throw new Error(
+      `Container '${container.name}' of '${service}' does not run, and only what runs can be adopted. Nothing was ` +
+        `written. Start it first: docker start ${container.name}`,
+    );
+  for (const port of Object.values(container.published)) {
+    const answer = await askHealth(port, health);
+    if (isHealthy(answer)) return { service, container, port, release: answer.version ?? container.release };
+  }
+  return { service, container, port: 0, release: container.release };
+}
+
+function commonRelease(services: readonly FoundService[]): string {
+  const releases = new Set(services.flatMap(({ release }) => release ?? []));
+  const [version] = releases;
+  if (releases.size === 1 && version) return version;
+  throw new Error(
+    `The containers do not agree on one release:\n` +
+      services.map(({ service, release }) => `  ${service}: ${release ?? "says none"}\n`).join("") +
+      "Nothing was written. Bring them to one release first.",
+  );
+}
+
+/** Which services a service waits for, by its name in the compose file. */
+function dependencies(folder: string, name: string, environment: DotenvFile): (service: string) => string[] {
+  const path = join(folder, name);
+  const file = ComposeFile.parse(readFileSync(path), path);
+  const values = expandedValues(environment);
+  return (service) => composeService(file, service, values).dependsOn.map((dependency) => dependency.service);
+}
+
+function orderServices(
+  services: readonly FoundService[],
+  waitsFor: ((service: string) => string[]) | null,
+): Partial<ContainerSettings>[] {
+  const byCompose = new Map(services.map((found) => [found.container.composeService ?? found.service, found]));
+  const done: FoundService[] = [];
+  const waiting = (found: FoundService): FoundService[] => {
+    const { composeService: name } = found.container;
+    return name === null || waitsFor === null ? [] : waitsFor(name).flatMap((other) => byCompose.get(other) ?? []);
+  };
+  const place = (found: FoundService): void => {
+    if (done.includes(found)) return;
+    for (const other of waiting(found)) place(other);
+    done.push(found);
+  };
+  services.forEach(place);
+  return done.map((found) => {
+    const { service: name, container, port } = found;
+    const known = waitsFor !== null && container.composeService !== null;
+    return {
+      name,
+      container: container.name,
+      image: `${container.repository}:{version}`,
+      port,
+      ...(known ? { dependsOn: waiting(found).map(({ service }) => service) } : {}),
+      ...(container.stopTimeout === null ? {} : { stopTimeout: container.stopTimeout }),
+    };
+  });
+}
+
+/** The containers reach the database by a name of their network; from here it is reached by the port that it publishes. */
+function databaseSettings(environment: DotenvFile, all: readonly DiscoveredContainer[]): Record<string, unknown> {
+  const { host, port } = databaseAddress(environment, { key: "DATABASE_URL" });
+  const container = all.find(({ names }) => names.includes(host));
+  if (!container) return {};
+  const published = container.published[port];
+  if (published !== undefined) return { database: { host: "127.0.0.1", port: published } };
+  throw new Error(
+    `The database's container '${container.name}' publishes no port, so that it cannot be reached from here. Nothing was ` +
+      `written. Publish it on this host alone: ports: ["127.0.0.1:15432:${port}"] in the compose file`,
+  );
+}

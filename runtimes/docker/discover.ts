@@ -1,0 +1,59 @@
+import type { ContainerInspectInfo } from "dockerode";
+
+import { ask } from "./engine";
+import { inspectContainer, releaseOf } from "./look";
+
+/** A container as an outsider finds it. */
+export interface DiscoveredContainer {
+  readonly name: string;
+  /** Name of its service in a compose file; null for one that compose has not made. */
+  readonly composeService: string | null;
+  /** Folder of that compose file. */
+  readonly composeFolder: string | null;
+  /** Its image without tag and digest: `octollm/orchestrator`. */
+  readonly repository: string;
+  /** What its labels or the tag of its image say; null when they say none. */
+  readonly release: string | null;
+  readonly running: boolean;
+  /** Port of this host by which a port of the container is reached. */
+  readonly published: Readonly<Record<number, number>>;
+  /** Names by which others on its networks reach it. */
+  readonly names: readonly string[];
+  /** Seconds that it is given to end; null when nothing says so. */
+  readonly stopTimeout: number | null;
+}
+
+/** Every container of an engine, running or not; touches nothing. @throws EngineError */
+export async function discoverContainers(engine: string): Promise<DiscoveredContainer[]> {
+  const list = (await ask(engine, (docker) => docker.listContainers({ all: true }))) ?? [];
+  const found = await Promise.all(list.map(({ Id }) => inspectContainer(engine, Id)));
+  return found.flatMap((container) => (container ? [describe(container)] : []));
+}
+
+function describe(container: ContainerInspectInfo): DiscoveredContainer {
+  const { Config, Name, State, NetworkSettings } = container;
+  const { "com.docker.compose.service": service, "com.docker.compose.project.working_dir": folder } = Config.Labels;
+  const aliases = Object.values(NetworkSettings.Networks).flatMap(({ Aliases }) => (Aliases ?? []) as string[]);
+  const { StopTimeout } = Config as { StopTimeout?: number | null };
+  return {
+    name: Name.slice(1),
+    composeService: service ?? null,
+    composeFolder: folder ?? null,
+    repository: Config.Image.replace(/@.*$/, "").replace(/:[^/:]*$/, ""),
+    release: releaseOf(container),
+    running: State.Running && !State.Restarting,
+    published: publishedPorts(container),
+    names: [...new Set([Name.slice(1), ...aliases])],
+    stopTimeout: StopTimeout ?? null,
+  };
+}
+
+/** A stopped container publishes nothing: what it was told to publish counts. */
+function publishedPorts({ HostConfig }: ContainerInspectInfo): Record<number, number> {
+  const bindings = (HostConfig.PortBindings ?? {}) as Record<string, readonly { HostPort?: string }[] | null>;
+  const pairs = Object.entries(bindings).flatMap(([port, places]): [number, number][] => {
+    const external = Number(places?.[0]?.HostPort ?? 0);
+    return port.endsWith("/tcp") && external > 0 ? [[Number.parseInt(port, 10), external]] : [];
+  });
+  return Object.fromEntries(pairs);
+}
