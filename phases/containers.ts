@@ -44,9 +44,9 @@ export async function observeContainers(
       const settings = site.services.find(({ name }) => name === spec.name);
       const named = settings && "container" in settings ? settings.dependsOn : undefined;
       const dependsOn = named ?? specs.slice(Math.max(0, index - 1), index).map(({ name }) => name);
-      const { attempt = null, imageId = "", wordless = [] } = facts ?? {};
-      const { container: name, image } = spec;
-      const container = { name, image, imageWanted, dependsOn, attempt, imageId, wordless };
+      const { attempt = null, release: made = null, imageId = "", wordless = [] } = facts ?? {};
+      const { container: name, image, port } = spec;
+      const container = { name, port, image, imageWanted, dependsOn, attempt, release: made, imageId, wordless };
       return [spec.name, { container, facts }];
     }),
   );

@@ -104,7 +104,7 @@ function describeService(
   version: string,
   observed: ObservedContainer | undefined,
 ): ServiceFacts {
-  const as = (observed ? isAsDeclared(observed.container) : asSpecified) !== false;
+  const as = (observed ? isAsDeclared(observed.container, version) : asSpecified) !== false;
   const current = healthy && release === version && as;
   const facts = { name, running, current, asSpecified: as, release, obstructed };
   return observed ? { ...facts, container: observed.container } : facts;

@@ -30,6 +30,7 @@ export function planContainers({ world, goal, from, to, stopped }: Situation): r
   return found.map(({ name, current, container }) => ({
     service: name,
     container: container.name,
+    port: container.port,
     image: container.image,
     imageId: container.imageWanted?.id ?? "",
     keeps: current && from === to && !stopped ? container.attempt : null,
@@ -38,9 +39,15 @@ export function planContainers({ world, goal, from, to, stopped }: Situation): r
   }));
 }
 
-/** Whether a declared container is of the wanted image; null for one that the stack has not declared. */
-export function isAsDeclared({ attempt, imageId, imageWanted }: ServiceContainer): boolean | null {
-  return attempt === null ? null : imageId === imageWanted?.id;
+/**
+ * Whether a declared container of the wanted release is of that release's image, whose tag may have been moved; null for
+ * one that the stack has not declared, or that is of another release.
+ */
+export function isAsDeclared(
+  { attempt, release, imageId, imageWanted }: ServiceContainer,
+  version: string,
+): boolean | null {
+  return attempt === null || release !== version || imageWanted === null ? null : imageId === imageWanted.id;
 }
 
 interface ReleaseFile {

@@ -121,6 +121,8 @@ export interface ContainerPlan {
   readonly service: string;
   /** Its name. */
   readonly container: string;
+  /** Port of the host that it publishes; 0 when it publishes none. */
+  readonly port: number;
   /** Reference and id of its image; the id pins it. */
   readonly image: string;
   readonly imageId: string;

@@ -11,13 +11,13 @@ export function summarise(plan: Plan): string[] {
   const rows: [string, string][] = [
     ["path", plan.from === plan.to ? plan.to : `${plan.from} -> ${plan.to} (${plan.path.join(", ")})`],
     ...plan.breaks.map((text): [string, string] => ["breaks", text]),
-    ["stops", stops.services.length > 0 ? `${stops.services.join(", ")} (for ${causes(plan)})` : "nothing"],
+    ["stops", stops.services.length > 0 ? `${stops.services.join(", ")} (for ${causes(plan)})` : describeGaps(plan)],
     ["backup", plan.backup.required ? "database, .env and configuration, before anything changes" : "none is needed"],
     ...describeRestore(plan),
     ["revisions", steps.length > 0 ? steps.map(describeStep).join(", ") : "none"],
     ...steps.flatMap(describeWhy),
     ["env", describeEnvironment(plan)],
-    ["deploys", plan.deploy.services.join(", ")],
+    ...describeDeployment(plan),
     ["checks", `${plan.checks.lines.length}${plan.checks.countsMustMatch ? ", row counts must be equal" : ""}`],
     ["loses", describeLoss(plan)],
     [
@@ -65,6 +65,19 @@ function describeLoss({ loss, revisions }: Plan): string {
   );
   const accepted = loss.kinds.length > 0 ? [`${loss.kinds.join("; ")} (loss id ${loss.id})`] : [];
   return [...accepted, ...dropped].join("; ") || "nothing";
+}
+
+/** Services whose port cannot be had by two containers at once are away for a moment, although nothing stops. */
+function describeGaps({ deploy }: Plan): string {
+  const away = (deploy.containers ?? []).filter(({ keeps, port }) => keeps === null && port !== 0);
+  if (away.length === 0) return "nothing";
+  return `nothing; ${away.map(({ service, port }) => `${service} (port ${port})`).join(", ")} for the moment in which its container is replaced`;
+}
+
+/** Containers have a line each: their images make them long. */
+function describeDeployment({ deploy }: Plan): [string, string][] {
+  if (!deploy.containers) return [["deploys", deploy.services.join(", ")]];
+  return deploy.services.map((service) => ["deploys", service]);
 }
 
 function describeEnvironment({ environment, restore }: Plan): string {

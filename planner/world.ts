@@ -105,8 +105,10 @@ export interface ServiceFacts {
 }
 
 /** A service's container as it is, and the image that it is to have. */
-export interface ServiceContainer extends Pick<ContainerFacts, "attempt" | "imageId" | "wordless"> {
+export interface ServiceContainer extends Pick<ContainerFacts, "attempt" | "release" | "imageId" | "wordless"> {
   readonly name: string;
+  /** Port of the host that it publishes; 0 when it publishes none. */
+  readonly port: number;
   /** Reference of the image of the wanted release, and what the engine has for it; null when it has nothing. */
   readonly image: string;
   readonly imageWanted: { readonly id: string } | null;

@@ -2,8 +2,10 @@ import { credentials } from "@grpc/grpc-js";
 import { ResourceProviderClient } from "@pulumi/pulumi/proto/provider_grpc_pb";
 import * as rpc from "@pulumi/pulumi/proto/provider_pb";
 import { Empty } from "google-protobuf/google/protobuf/empty_pb";
+import type { Struct } from "google-protobuf/google/protobuf/struct_pb";
 
-import type { PropertyMap } from "../property/value";
+import { annotateSecrets } from "../property/annotate-secrets";
+import { type PropertyMap, unwrapSecrets } from "../property/value";
 import { fromStruct, toStruct } from "../property/wire";
 import { call, channelOptions, isUnimplemented } from "./grpc-call";
 import * as provider from "./provider";
@@ -51,6 +53,7 @@ export class GrpcProvider implements provider.ResourceProvider {
   readonly #end: () => Promise<void>;
   #handshaken = false;
   #supportsPreview = true;
+  #acceptsSecrets = true;
 
   constructor(address: string, end: () => Promise<void>) {
     this.#client = new ResourceProviderClient(address, credentials.createInsecure(), channelOptions);
@@ -70,17 +73,31 @@ export class GrpcProvider implements provider.ResourceProvider {
     request.setConfigureWithUrn(true);
     request.setInvokeWithPreview(true);
     try {
-      await call((message, done) => this.#client.handshake(message, done), request);
+      const response = await call<rpc.ProviderHandshakeRequest, rpc.ProviderHandshakeResponse>(
+        (message, done) => this.#client.handshake(message, done),
+        request,
+      );
       this.#handshaken = true;
+      this.#acceptsSecrets = response.getAcceptSecrets();
     } catch (error) {
       if (!isUnimplemented(error)) throw error;
     }
   }
 
+  /** A provider that knows no secrets would lose their marks, so it is given them in clear, */
+  #struct(properties: PropertyMap): Struct {
+    return toStruct(this.#acceptsSecrets ? properties : (unwrapSecrets(properties) as PropertyMap));
+  }
+
+  /** and what it answers is marked as it was asked. */
+  #annotated(answer: PropertyMap, question: PropertyMap): PropertyMap {
+    return this.#acceptsSecrets ? answer : annotateSecrets(answer, question);
+  }
+
   #checkRequest(request: provider.CheckRequest): rpc.CheckRequest {
     const message = identify(new rpc.CheckRequest(), request);
-    message.setOlds(toStruct(request.olds));
-    message.setNews(toStruct(request.news));
+    message.setOlds(this.#struct(request.olds));
+    message.setNews(this.#struct(request.news));
     if (request.randomSeed) message.setRandomseed(request.randomSeed);
     return message;
   }
@@ -88,9 +105,9 @@ export class GrpcProvider implements provider.ResourceProvider {
   #diffRequest(request: provider.DiffRequest): rpc.DiffRequest {
     const message = identify(new rpc.DiffRequest(), request);
     message.setId(request.id);
-    message.setOlds(toStruct(request.oldOutputs));
-    message.setOldInputs(toStruct(request.oldInputs));
-    message.setNews(toStruct(request.news));
+    message.setOlds(this.#struct(request.oldOutputs));
+    message.setOldInputs(this.#struct(request.oldInputs));
+    message.setNews(this.#struct(request.news));
     message.setIgnorechangesList([...request.ignoreChanges]);
     return message;
   }
@@ -126,7 +143,7 @@ export class GrpcProvider implements provider.ResourceProvider {
   async configure(identity: provider.ResourceIdentity & { id: string }, inputs: PropertyMap): Promise<void> {
     const request = identify(new rpc.ConfigureRequest(), identity);
     request.setId(identity.id);
-    request.setArgs(toStruct(inputs));
+    request.setArgs(this.#struct(inputs));
     request.setAcceptsecrets(true);
     request.setAcceptresources(true);
     request.setSendsOldInputs(true);
@@ -139,16 +156,19 @@ export class GrpcProvider implements provider.ResourceProvider {
       (message, done) => this.#client.configure(message, done),
       request,
     );
-    if (!this.#handshaken) this.#supportsPreview = response.getSupportspreview();
+    if (this.#handshaken) return;
+    this.#supportsPreview = response.getSupportspreview();
+    this.#acceptsSecrets = response.getAcceptsecrets();
   }
 
   async check(request: provider.CheckRequest): Promise<provider.CheckResult> {
-    return readCheck(
+    const { inputs, failures } = readCheck(
       await call<rpc.CheckRequest, rpc.CheckResponse>(
         (message, done) => this.#client.check(message, done),
         this.#checkRequest(request),
       ),
     );
+    return { inputs: this.#annotated(inputs, request.news), failures };
   }
 
   async diff(request: provider.DiffRequest): Promise<provider.DiffResult> {
@@ -162,7 +182,7 @@ export class GrpcProvider implements provider.ResourceProvider {
 
   async create(request: provider.CreateRequest): Promise<provider.CreateResult> {
     const message = identify(new rpc.CreateRequest(), request);
-    message.setProperties(toStruct(request.inputs));
+    message.setProperties(this.#struct(request.inputs));
     message.setTimeout(request.timeout);
     message.setPreview(request.preview);
     const response = await call<rpc.CreateRequest, rpc.CreateResponse>(
@@ -172,34 +192,31 @@ export class GrpcProvider implements provider.ResourceProvider {
     if (!request.preview && response.getId() === "") {
       throw new Error(`the provider created ${request.urn} without an id; the engine cannot remember it`);
     }
-    return { id: response.getId(), outputs: fromStruct(response.getProperties()) };
+    return { id: response.getId(), outputs: this.#annotated(fromStruct(response.getProperties()), request.inputs) };
   }
 
   async update(request: provider.UpdateRequest): Promise<PropertyMap> {
     const message = identify(new rpc.UpdateRequest(), request);
     message.setId(request.id);
-    message.setOlds(toStruct(request.oldOutputs));
-    message.setOldInputs(toStruct(request.oldInputs));
-    message.setNews(toStruct(request.news));
+    message.setOlds(this.#struct(request.oldOutputs));
+    message.setOldInputs(this.#struct(request.oldInputs));
+    message.setNews(this.#struct(request.news));
     message.setIgnorechangesList([...request.ignoreChanges]);
     message.setTimeout(request.timeout);
     message.setPreview(request.preview);
-    return fromStruct(
-      (
-        await call<rpc.UpdateRequest, rpc.UpdateResponse>(
-          (message, done) => this.#client.update(message, done),
-          message,
-        )
-      ).getProperties(),
+    const response = await call<rpc.UpdateRequest, rpc.UpdateResponse>(
+      (message, done) => this.#client.update(message, done),
+      message,
     );
+    return this.#annotated(fromStruct(response.getProperties()), request.news);
   }
 
   async read(request: provider.ReadRequest): Promise<provider.ReadResult> {
     const message = identify(new rpc.ReadRequest(), request);
     message.setId(request.id);
     message.setTimeout(request.timeout);
-    message.setInputs(toStruct(request.inputs));
-    message.setProperties(toStruct(request.outputs));
+    message.setInputs(this.#struct(request.inputs));
+    message.setProperties(this.#struct(request.outputs));
     const response = await call<rpc.ReadRequest, rpc.ReadResponse>(
       (message, done) => this.#client.read(message, done),
       message,
@@ -207,16 +224,16 @@ export class GrpcProvider implements provider.ResourceProvider {
     const inputs = response.getInputs();
     return {
       id: response.getId(),
-      outputs: fromStruct(response.getProperties()),
-      ...(inputs ? { inputs: fromStruct(inputs) } : {}),
+      outputs: this.#annotated(fromStruct(response.getProperties()), request.outputs),
+      ...(inputs ? { inputs: this.#annotated(fromStruct(inputs), request.inputs) } : {}),
     };
   }
 
   async delete(request: provider.DeleteRequest): Promise<void> {
     const message = identify(new rpc.DeleteRequest(), request);
     message.setId(request.id);
-    message.setProperties(toStruct(request.outputs));
-    message.setOldInputs(toStruct(request.inputs));
+    message.setProperties(this.#struct(request.outputs));
+    message.setOldInputs(this.#struct(request.inputs));
     message.setTimeout(request.timeout);
     await call((message, done) => this.#client.delete(message, done), message);
   }
@@ -224,7 +241,7 @@ export class GrpcProvider implements provider.ResourceProvider {
   async invoke(token: string, args: PropertyMap, preview: boolean): Promise<provider.CheckResult> {
     const request = new rpc.InvokeRequest();
     request.setTok(token);
-    request.setArgs(toStruct(args));
+    request.setArgs(this.#struct(args));
     request.setPreview(preview);
     const response = await call<rpc.InvokeRequest, rpc.InvokeResponse>(
       (message, done) => this.#client.invoke(message, done),
