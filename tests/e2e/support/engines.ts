@@ -24,8 +24,12 @@ const pulumiIsThere = ["pulumi", "pulumi-language-nodejs", "pulumi-resource-comm
 /** Every engine of this machine: the standalone one always. */
 export const engines: readonly Engine[] = pulumiIsThere ? ["standalone", "pulumi"] : ["standalone"];
 
+/** Whether the Pulumi CLI can work on a Docker engine here. */
+export const pulumiHasDocker = pulumiIsThere && folders.some((folder) => holds(folder, "pulumi-resource-docker"));
+
 /** The search path for an engine: the standalone one does without Pulumi's plugins, as on a host that has none. */
 export function searchPath(engine: Engine): string {
-  const kept = engine === "pulumi" ? folders : folders.filter((folder) => !holds(folder, "pulumi-resource-command"));
-  return kept.join(delimiter);
+  const isPulumis = (folder: string) =>
+    holds(folder, "pulumi-resource-command") || holds(folder, "pulumi-resource-docker");
+  return (engine === "pulumi" ? folders : folders.filter((folder) => !isPulumis(folder))).join(delimiter);
 }
