@@ -21,8 +21,10 @@ export default tseslint.config(
     },
   },
   {
-    files: ["planner/**", "releases/**", "environment/**", "codemod/**", "report/**", "notify/**"],
-    rules: { "no-restricted-imports": seams("Pure: no Pulumi, no database.", "@pulumi/*", "pg") },
+    files: ["planner/**", "releases/**", "environment/**", "codemod/**", "report/**", "notify/**", "compose/**"],
+    rules: {
+      "no-restricted-imports": seams("Pure: no Pulumi, no database, no Docker.", "@pulumi/*", "pg", "dockerode"),
+    },
   },
   {
     files: ["postgres/**", "backup/**", "runtimes/**", "alembic/**", "migrate/**", "rehearsal/**"],

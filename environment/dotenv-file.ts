@@ -116,19 +116,29 @@ export function expandedValue(file: DotenvFile, key: string): string | undefined
   return expand(file, key, new Set());
 }
 
-/** Every key with its expanded value: what a service that is started with this file gets. */
-export function expandedValues(file: DotenvFile): Record<string, string> {
-  return Object.fromEntries(file.keys().map((key) => [key, expandedValue(file, key) ?? ""]));
+/**
+ * Every key with its expanded value: what a service that is started with this file gets.
+ *
+ * @param outer - variables that `${NAME}` may stand for besides those of the file, and that count before them
+ */
+export function expandedValues(file: DotenvFile, outer: Readonly<Record<string, string>> = {}): Record<string, string> {
+  return Object.fromEntries(file.keys().map((key) => [key, expand(file, key, new Set(), outer) ?? ""]));
 }
 
-function expand(file: DotenvFile, key: string, open: ReadonlySet<string>): string | undefined {
+function expand(
+  file: DotenvFile,
+  key: string,
+  open: ReadonlySet<string>,
+  outer: Readonly<Record<string, string>> = {},
+): string | undefined {
   const value = file.get(key);
   if (value === undefined || file.rawValue(key)?.startsWith("'")) return value;
   const inside = new Set([...open, key]);
   return value.replace(
     /\$\{([A-Za-z_]\w*)(?:(:?-)([^}]*))?\}/g,
     (_, name: string, operator?: string, fallback?: string) => {
-      const found = inside.has(name) ? undefined : expand(file, name, inside);
+      const own = () => (inside.has(name) ? undefined : expand(file, name, inside, outer));
+      const found = Object.hasOwn(outer, name) ? outer[name] : own();
       const missing = found === undefined || (operator === ":-" && found === "");
       return missing ? (fallback ?? "") : found;
     },
