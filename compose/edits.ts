@@ -11,10 +11,12 @@ export interface ComposeEdit {
   readonly mark: string;
   /** The variable or key; null for a line without one. */
   readonly key: string | null;
-  /** What stands between key and value: `: ` in a mapping, `=` in a list. */
-  readonly separator: string;
-  /** The value with its quotes; for a line without key, the line. */
+  /** What stands before the value: `CACHE_TTL: `, `- "CACHE_TTL=`. */
+  readonly head: string;
+  /** The value; for a line without key, the line. */
   readonly raw: string;
+  /** The quote behind the value, where one before the key opened it. */
+  readonly close: string;
   /** The part of a URL's path that changes, such as `/v1/webhook`. */
   readonly ending: string | null;
 }

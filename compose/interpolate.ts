@@ -80,6 +80,14 @@ export function referencesOf(text: string): Reference[] {
   return partsOf(text).flatMap((part) => (part.kind === "reference" ? [part] : []));
 }
 
+/** The names of a text's variables, those inside of defaults, too. */
+export function namesIn(text: string): string[] {
+  return referencesOf(text).flatMap(({ name, operator, rest }) => [
+    name,
+    ...(/[-+]$/.test(operator) ? namesIn(rest) : []),
+  ]);
+}
+
 /** Whether a reference's `rest` is what counts, with these values. */
 export function takesRest({ name, operator }: Pick<Reference, "name" | "operator">, values: Values): boolean {
   const value = Object.hasOwn(values, name) ? values[name] : undefined;

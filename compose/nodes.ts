@@ -26,25 +26,30 @@ export function resolved(document: Document, node: unknown): Node | null {
 }
 
 /** Keys of a mapping, and those that `<<` merges into it: its own come first and count before the others. */
-export function entriesOf(document: Document, map: YAMLMap, depth = 0): MergedEntry[] {
+export function entriesOf(document: Document, map: YAMLMap): MergedEntry[] {
+  return entriesBeside(document, map, new Set());
+}
+
+/** @param seen - mappings that count already: each is merged once, also where they lead in a circle */
+function entriesBeside(document: Document, map: YAMLMap, seen: Set<YAMLMap>): MergedEntry[] {
+  seen.add(map);
   const found = new Map<string, MergedEntry>();
   const merged: MergedEntry[] = [];
   for (const pair of map.items) {
     const keyNode = resolved(document, pair.key);
     if (!isScalar(keyNode)) continue;
     const key = keyOf(keyNode);
-    if (key === "<<" && keyNode.type === "PLAIN") merged.push(...mergedInto(document, pair, depth));
+    if (key === "<<" && keyNode.type === "PLAIN") merged.push(...mergedInto(document, pair, seen));
     else found.set(key, { key, value: resolved(document, pair.value), pair, owner: map });
   }
   for (const entry of merged) if (!found.has(entry.key)) found.set(entry.key, entry);
   return [...found.values()];
 }
 
-function mergedInto(document: Document, pair: Pair, depth: number): MergedEntry[] {
-  if (depth > deepest) return [];
+function mergedInto(document: Document, pair: Pair, seen: Set<YAMLMap>): MergedEntry[] {
   const source = resolved(document, pair.value);
   const maps = isSeq(source) ? source.items.map((item) => resolved(document, item)) : [source];
-  return maps.flatMap((map) => (isMap(map) ? entriesOf(document, map, depth + 1) : []));
+  return maps.flatMap((map) => (isMap(map) && !seen.has(map) ? entriesBeside(document, map, seen) : []));
 }
 
 /** The value of a mapping's key, merged or its own. */
@@ -63,13 +68,24 @@ export function scalarText(node: Scalar): string | null {
   return typeof value === "string" ? value : (source ?? "");
 }
 
-/** A node as plain data, every text through `fill`; what is no text stays. */
-export function plainValue(document: Document, node: unknown, fill: (text: string) => string, depth = 0): unknown {
-  if (depth > deepest) return null;
-  const inner = (child: unknown) => plainValue(document, child, fill, depth + 1);
-  const found = resolved(document, node);
-  if (isScalar(found)) return typeof found.value === "string" ? fill(found.value) : found.value;
-  if (isSeq(found)) return found.items.map(inner);
-  if (isMap(found)) return Object.fromEntries(entriesOf(document, found).map(({ key, value }) => [key, inner(value)]));
-  return null;
+/** How many values a file may have, aliases followed: more is a file that was made to hang its readers. */
+const most = 100_000;
+
+/**
+ * A node as plain data, every text through `fill`; what is no text stays.
+ *
+ * @throws RangeError when aliases make more of it than any compose file needs
+ */
+export function plainValue(document: Document, node: unknown, fill: (text: string) => string): unknown {
+  let count = 0;
+  const inner = (child: unknown): unknown => {
+    if (++count > most) throw new RangeError("its aliases make too much of it");
+    const found = resolved(document, child);
+    if (isScalar(found)) return typeof found.value === "string" ? fill(found.value) : found.value;
+    if (isSeq(found)) return found.items.map(inner);
+    if (isMap(found))
+      return Object.fromEntries(entriesOf(document, found).map(({ key, value }) => [key, inner(value)]));
+    return null;
+  };
+  return inner(node);
 }

@@ -185,8 +185,9 @@ function editsOf(file: ComposeFile, node: Scalar, splice: Splice): ComposeEdit[]
     sign,
     mark: "",
     key: keys.at(-1) ?? "image",
-    separator: ": ",
+    head: `${keys.at(-1) ?? "image"}: `,
     raw,
+    close: "",
     ending: null,
   });
   return [edit("-", file.text.slice(splice.start, splice.end)), edit("+", splice.text)];

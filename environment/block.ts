@@ -8,8 +8,9 @@ export interface Addition {
   readonly raw: string;
 }
 
-const beginning = (version: string) => `# >>> OctoLLM ${version}: added by the upgrade`;
-const ending = (version: string) => `# <<< OctoLLM ${version}`;
+/** The comments around what a release adds. */
+export const beginning = (version: string) => `# >>> OctoLLM ${version}: added by the upgrade`;
+export const ending = (version: string) => `# <<< OctoLLM ${version}`;
 
 interface Bounds {
   readonly begin: number;

@@ -13,9 +13,14 @@ export function describeEdits(edits: readonly EnvironmentEdit[]): string[] {
   return edits.map((edit) => {
     const text =
       edit.key === null ? edit.raw : `${edit.exported ? "export " : ""}${edit.key}=${masked(edit.key, edit)}`;
-    const line = printable(`${edit.sign} ${edit.mark}${text}`);
-    return line.length > longest ? `${line.slice(0, longest - 1)}…` : line;
+    return diffLine(`${edit.sign} ${edit.mark}${text}`);
   });
+}
+
+/** A line as a diff can show it: short, and without control characters. */
+export function diffLine(text: string): string {
+  const line = printable(text);
+  return line.length > longest ? `${line.slice(0, longest - 1)}…` : line;
 }
 
 /** Whether a variable's name says that its value is nobody's business. */
@@ -23,7 +28,8 @@ export function soundsSecret(key: string): boolean {
   return secretKey.test(key);
 }
 
-function masked(key: string, { raw, ending }: Pick<EnvironmentEdit, "raw" | "ending">): string {
+/** A variable's value with its quotes, as a diff may show it. */
+export function masked(key: string, { raw, ending }: Pick<EnvironmentEdit, "raw" | "ending">): string {
   if (soundsSecret(key) && raw !== "") return "***";
   const [, quote = "", inner = ""] = /^(["']?)(.*)\1$/s.exec(raw) ?? [];
   if (!inner.includes("://") && ending === null) return raw;

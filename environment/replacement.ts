@@ -36,7 +36,8 @@ export function unreplaced(change: Replacement, line: Line): Line | null {
   return withRaw(line, withPathEnding(line.raw, change.replacement, change.suffix));
 }
 
-function withKey({ key, head, raw, tail }: Line, name: string): Line {
+/** The same line for another variable. */
+export function withKey({ key, head, raw, tail }: Line, name: string): Line {
   // The key is the last thing before the equals sign: `export KEY = `.
   const at = head.lastIndexOf(key);
   return { key: name, head: head.slice(0, at) + name + head.slice(at + key.length), raw, tail };

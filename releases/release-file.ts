@@ -9,9 +9,11 @@ const relativePath = z.string().regex(/^\//, "must begin with '/'");
 const clientPath = z.string().regex(/^(\/[A-Za-z0-9._~-]+)+$/, "must be a path such as /tasks");
 const version = z.string().regex(/^\d+\.\d+\.\d+$/, "must be a version such as 1.0.0");
 
+const services = z.array(z.string().min(1)).min(1).optional();
+
 const environmentChange = z.union([
   z
-    .strictObject({ add: key, from: key.optional(), default: z.string() })
+    .strictObject({ add: key, from: key.optional(), default: z.string(), services })
     .transform(({ add, ...rest }): EnvironmentChange => ({ kind: "add", key: add, ...rest })),
   z
     .strictObject({ deprecate: key })
@@ -22,7 +24,7 @@ const environmentChange = z.union([
     .refine(({ rename, to }) => rename !== to, { path: ["to"], message: "must be another name" })
     .transform(({ rename, to }): EnvironmentChange => ({ kind: "rename", key: rename, to })),
   z
-    .strictObject({ require: key, text: z.string().min(1) })
+    .strictObject({ require: key, text: z.string().min(1), services })
     .transform(({ require, text }): EnvironmentChange => ({ kind: "require", key: require, text })),
   z
     .strictObject({ url_path: key, suffix: relativePath, replacement: relativePath })
@@ -85,6 +87,16 @@ const releaseSchema = z
     indexes: z.array(z.string()),
     recognised_by: z.string().nullable().default(null),
   })
+  .superRefine(({ environment, images }, context) => {
+    environment.forEach((change, index) => {
+      const named = change.kind === "add" || change.kind === "require" ? (change.services ?? []) : [];
+      named.forEach((service, at) => {
+        if (Object.hasOwn(images, service)) return;
+        const path = ["environment", index, "services", at];
+        context.addIssue({ code: "custom", path, message: `there is no image of a service '${service}'` });
+      });
+    });
+  })
   .transform(({ strict_head, required_stop, recognised_by, ...rest }) => ({
     ...rest,
     recognisedBy: recognised_by,
@@ -145,7 +157,8 @@ function withoutUnion(issue: Issue): Issue[] {
     {
       ...issue,
       message:
-        "must be one of { add, default[, from] }, { rename, to }, { deprecate }, { remove }, { require, text }, " +
+        "must be one of { add, default[, from, services] }, { rename, to }, { deprecate }, { remove }, " +
+        "{ require, text[, services] }, " +
         "{ url_path, suffix, replacement }",
     },
   ];

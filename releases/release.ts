@@ -31,8 +31,17 @@ export interface Release {
 
 /** One change that a release makes to `.env`. */
 export type EnvironmentChange =
-  /** A new variable: the value of `from` when that key is set, else `default`. */
-  | { readonly kind: "add"; readonly key: string; readonly from?: string; readonly default: string }
+  /**
+   * A new variable: the value of `from` when that key is set, else `default`. `services` are those that read it, for
+   * installations that name each service's variables.
+   */
+  | {
+      readonly kind: "add";
+      readonly key: string;
+      readonly from?: string;
+      readonly default: string;
+      readonly services?: readonly string[];
+    }
   /** A variable that this release no longer reads: its line is commented out. */
   | { readonly kind: "deprecate"; readonly key: string }
   /** A variable that this release no longer reads, and that nobody shall find in the file: its line goes. */
@@ -40,7 +49,7 @@ export type EnvironmentChange =
   /** A variable with another name: value and place stay. Where the new name is set already, nothing happens. */
   | { readonly kind: "rename"; readonly key: string; readonly to: string }
   /** A variable that the release needs, and for which nobody but the operator knows the value. */
-  | { readonly kind: "require"; readonly key: string; readonly text: string }
+  | { readonly kind: "require"; readonly key: string; readonly text: string; readonly services?: readonly string[] }
   /** A URL whose path ends in `suffix` and gets another ending; an absent or empty value is left alone. */
   | { readonly kind: "url-path"; readonly key: string; readonly suffix: string; readonly replacement: string };
 

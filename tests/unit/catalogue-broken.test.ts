@@ -89,7 +89,7 @@ const releaseFiles: readonly [string, Break, string | RegExp][] = [
   [
     "an environment change of no kind",
     replace(minor, "{ deprecate: CACHE_TTL }", "{ erase: CACHE_TTL }"),
-    `${minor}:27: 'environment.6' must be one of { add, default[, from] }, { rename, to }, { deprecate }, { remove }, { require, text }, { url_path, suffix, replacement }`,
+    `${minor}:27: 'environment.6' must be one of { add, default[, from, services] }, { rename, to }, { deprecate }, { remove }, { require, text[, services] }, { url_path, suffix, replacement }`,
   ],
   [
     "a variable that gets the name that it has",

@@ -93,8 +93,8 @@ describe("OctoLLM's own releases, as its migration guide describes them", () => 
   it("0.2.0 brings the CACHE_* variables, taken from the old ones, which are deprecated", () => {
     assert.deepEqual(release("0.2.0").environment, [
       { kind: "add", key: "CACHE_L1_ENABLED", from: "CACHE_ENABLED", default: "true" },
-      { kind: "add", key: "CACHE_L1_SIZE", default: "1000" },
-      { kind: "add", key: "CACHE_L1_TTL", default: "60" },
+      { kind: "add", key: "CACHE_L1_SIZE", default: "1000", services: ["orchestrator"] },
+      { kind: "add", key: "CACHE_L1_TTL", default: "60", services: ["orchestrator"] },
       { kind: "add", key: "CACHE_L2_ENABLED", from: "CACHE_ENABLED", default: "true" },
       { kind: "add", key: "CACHE_L2_TTL", from: "CACHE_TTL", default: "3600" },
       { kind: "deprecate", key: "CACHE_ENABLED" },
