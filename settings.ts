@@ -94,6 +94,7 @@ const schema = z.strictObject({
   installation: text.default("."),
   environmentFile: text.default(".env"),
   configFolder: text.default("config"),
+  composeFile: z.string().default(""),
   catalogue: z.string().default(""),
   database: z
     .strictObject({
@@ -200,7 +201,8 @@ export function parseSettings(raw: Readonly<Record<string, string>>, secretKeys:
 export function siteOf(settings: Settings): Site {
   const { installation, environmentFile, configFolder, catalogue, database, services } = settings;
   const { backup, quiesce, migration, verification, preview, onFailure } = settings;
-  const files = { installation, environmentFile, configFolder, catalogue };
+  const compose = settings.composeFile === "" ? {} : { composeFile: settings.composeFile };
+  const files = { installation, environmentFile, configFolder, ...compose, catalogue };
   // What only one target has is not in the state of the others.
   const docker = settings.target === "docker" ? { docker: settings.docker } : {};
   return { ...files, database, ...docker, services, backup, quiesce, migration, verification, preview, onFailure };

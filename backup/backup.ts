@@ -17,6 +17,7 @@ import { exists, fingerprint, listFiles, sealFolder, syncToDisk } from "./files"
 import {
   type BackupFile,
   clusterFile,
+  composeCopy,
   configArchive,
   databaseFolder,
   environmentCopy,
@@ -42,6 +43,8 @@ export interface BackupOptions {
   readonly id: string;
   /** The installation's `.env`. */
   readonly envFile: string;
+  /** Its compose file, where it has one. */
+  readonly composeFile?: string;
   /** Its config folder; one that does not exist is left out. */
   readonly configFolder?: string;
   /** Release, revision, plan and attempt that the backup is of and for. */
@@ -157,15 +160,23 @@ async function writePrivate(file: string, text: string): Promise<void> {
   await writeFile(file, text, { mode: 0o600 });
 }
 
-async function copySettings({ envFile, configFolder, progress }: BackupOptions, partial: string): Promise<void> {
-  await copyFile(envFile, join(partial, environmentCopy));
-  await chmod(join(partial, environmentCopy), 0o600);
+async function copySettings(
+  { envFile, composeFile, configFolder, progress }: BackupOptions,
+  partial: string,
+): Promise<void> {
+  await copyPrivate(envFile, join(partial, environmentCopy));
+  if (composeFile !== undefined) await copyPrivate(composeFile, join(partial, composeCopy));
   if (configFolder === undefined) return;
   if (!(await exists(configFolder))) {
     progress(`backup: there is no config folder '${configFolder}' to back up`);
     return;
   }
   await packFolder(configFolder, join(partial, configArchive), progress);
+}
+
+async function copyPrivate(file: string, copy: string): Promise<void> {
+  await copyFile(file, copy);
+  await chmod(copy, 0o600);
 }
 
 interface Made {

@@ -10,6 +10,7 @@ export const manifestFile = "manifest.json";
 export const databaseFolder = "database";
 export const environmentCopy = "environment.env";
 export const configArchive = "config.tar.gz";
+export const composeCopy = "docker-compose.yml";
 /** Every object of the database as a line, and what belongs to it but is in no dump. */
 export const schemaFile = "schema.txt";
 export const clusterFile = "cluster.json";

@@ -49,7 +49,7 @@ export class Upgrade extends pulumi.ComponentResource {
     const pre = new SchemaMigration("pre", { attempt, phase: "pre", revisions: plan.revisions.pre }, after(restore));
     const environment = new Environment(
       "environment",
-      { attempt, ...slice(plan.environment, "file", "undo", "apply", "lines") },
+      { attempt, ...slice(plan.environment, "file", "undo", "apply", "lines", "variables", "compose") },
       after(pre),
     );
     const containers = plan.apply(({ deploy }) => deploy.containers);

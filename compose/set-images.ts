@@ -153,7 +153,7 @@ function throughVariable(
     if (!image.startsWith(before) || !image.endsWith(after) || operator.endsWith("+")) continue;
     const value = image.slice(before.length, image.length - after.length);
     if (value === "" || value.includes("/") || value.includes("$")) continue;
-    if (!takesRest(reference, values)) return { kind: "variable", name, value };
+    if (!takesRest(reference, values) && Object.hasOwn(values, name)) return { kind: "variable", name, value };
     // .env does not set it: then the default is the tag that counts.
     if (operator.endsWith("-") && !rest.includes("$"))
       return replacing(
@@ -162,7 +162,10 @@ function throughVariable(
       );
   }
   const names = references.map(({ name }) => name).join(", ");
-  return { kind: "left", reason: `the image comes through ${names} of .env, and no one of them makes it ${image}` };
+  return {
+    kind: "left",
+    reason: `the image takes ${names} of .env, and no one of them that is set there makes it ${image}`,
+  };
 }
 
 /** Where else the scalar's anchor is used, but for images. */

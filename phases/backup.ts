@@ -50,6 +50,7 @@ export async function backUp(attempt: Attempt, { signal, progress }: Activity): 
     id: backupId(plan.from, attempt.number),
     envFile: sitePath(site, site.environmentFile),
     configFolder: sitePath(site, site.configFolder),
+    ...(site.composeFile === undefined ? {} : { composeFile: sitePath(site, site.composeFile) }),
     release: plan.from,
     revision: revision ?? null,
     planId: plan.id,

@@ -1,28 +1,65 @@
 import { replaceFile } from "../environment/write";
 import { findRelease } from "../planner/chain";
+import { changeCompose } from "../planner/compose";
 import { changeEnvironment } from "../planner/environment";
 import type { EnvironmentPlan } from "../planner/plan";
 import type { Release } from "../releases/release";
 import { type Attempt, PhaseError } from "./attempt";
-import { readEnvironment, sitePath } from "./site";
+import { readCompose } from "./compose";
+import { goalOf, readEnvironment, sitePath } from "./site";
+
+/** A file that is to be replaced, and the digest that it must still have. */
+interface Replacement {
+  readonly path: string;
+  readonly content: Uint8Array | string;
+  readonly expected: string;
+}
 
 /**
- * Rewrites `.env` as the plan shows it: every other byte stays. A file that already is so is not written.
+ * Rewrites `.env`, and the compose file where the settings name one, as the plan shows it: every other byte stays. A file
+ * that already is so is not written; neither is written unless both come out as planned.
  *
- * @throws PhaseError when the file no longer gives the planned lines, ReplaceFileError when it cannot be written
+ * @throws PhaseError when a file no longer gives the planned lines, ReplaceFileError when it cannot be written
  */
 export async function changeEnvironmentFile(attempt: Attempt, plan: EnvironmentPlan): Promise<void> {
-  if (plan.lines.length === 0) return;
-  const { file, sha256 } = await readEnvironment(attempt.site);
+  const files = [await newEnvironment(attempt, plan), await newCompose(attempt, plan)];
+  for (const file of files) {
+    if (file === null) continue;
+    attempt.progress.touched = true;
+    await replaceFile(sitePath(attempt.site, file.path), file.content, { expected: file.expected });
+  }
+}
+
+async function newEnvironment({ site, catalogue }: Attempt, plan: EnvironmentPlan): Promise<Replacement | null> {
+  if (plan.lines.length === 0) return null;
+  const { file, sha256 } = await readEnvironment(site);
   const find = (versions: readonly string[]): Release[] =>
-    versions.flatMap((version) => findRelease(attempt.catalogue, version) ?? []);
-  const result = changeEnvironment(file, find(plan.undo), find(plan.apply));
-  if (result.lines.length === 0) return;
-  if (result.lines.join("\n") !== plan.lines.join("\n"))
-    throw new PhaseError(
-      `'${plan.file}' was changed by somebody while the upgrade ran, and its new lines would not be those of the plan. ` +
-        `The file was not written.`,
-    );
-  attempt.progress.touched = true;
-  await replaceFile(sitePath(attempt.site, plan.file), result.file.toBuffer(), { expected: sha256 });
+    versions.flatMap((version) => findRelease(catalogue, version) ?? []);
+  const result = changeEnvironment(file, find(plan.undo), find(plan.apply), plan.variables);
+  if (result.lines.length === 0) return null;
+  refuseOthers(plan.file, result.lines, plan.lines);
+  return { path: plan.file, content: result.file.toBuffer(), expected: sha256 };
+}
+
+async function newCompose(
+  { site, catalogue, plan: { from, to } }: Attempt,
+  { compose: plan }: EnvironmentPlan,
+): Promise<Replacement | null> {
+  if (!plan || plan.lines.length === 0) return null;
+  const { file: environment } = await readEnvironment(site);
+  const read = await readCompose(site, environment);
+  if (read === null) return null;
+  const { images = {} } = goalOf(site, to, false);
+  const result = changeCompose({ compose: read.world, environment, path: plan.file, from, to, catalogue, images });
+  if (result.plan.lines.length === 0) return null;
+  refuseOthers(plan.file, result.plan.lines, plan.lines);
+  return { path: plan.file, content: result.file.text, expected: read.sha256 };
+}
+
+function refuseOthers(path: string, lines: readonly string[], planned: readonly string[]): void {
+  if (lines.join("\n") === planned.join("\n")) return;
+  throw new PhaseError(
+    `'${path}' was changed by somebody while the upgrade ran, and its new lines would not be those of the plan. ` +
+      `The file was not written.`,
+  );
 }

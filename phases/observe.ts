@@ -13,6 +13,7 @@ import type { Catalogue } from "../releases/release";
 import { runtime } from "../runtimes/driver";
 import type { ServiceState } from "../runtimes/runtime";
 import { nextAttemptWithoutLedger } from "./attempt-number";
+import { readCompose } from "./compose";
 import { observeContainers, type ObservedContainer } from "./containers";
 import { readDisk } from "./disk";
 import { FaultCollector, type ObservedService } from "./faults";
@@ -58,6 +59,7 @@ export async function observe(view: View, known?: Known): Promise<Observation> {
   const faults = new FaultCollector();
   const own = known?.catalogue ?? (await faults.of("catalogue", loadCatalogue(catalogueFolder(site))));
   const environment = await faults.of(site.environmentFile, readEnvironment(site));
+  const compose = environment && (await faults.of(site.composeFile ?? "compose", readCompose(site, environment.file)));
   const services = environment && (await faults.of("services", inspectServices(site, version)));
   const containers = (services && (await faults.of("docker", observeContainers(site, version)))) ?? {};
   const urlFrom = databaseUrl === "" ? site.environmentFile : "octollm:databaseUrl";
@@ -65,7 +67,8 @@ export async function observe(view: View, known?: Known): Promise<Observation> {
   const address = known?.address ?? (canAsk ? await faults.of(urlFrom, readAddress(site, databaseUrl)) : null);
   const how = { budgetMs: site.preview.budget * 1000, mayBeDamaged: restoreFrom !== "", catalogue: own };
   const found = address && (await faults.of("database", lookAtDatabase(address, how)));
-  if (!own || !environment || !services || !address || !found) throw faults.fault(services ?? []);
+  const lacksCompose = site.composeFile !== undefined && !compose;
+  if (!own || !environment || lacksCompose || !services || !address || !found) throw faults.fault(services ?? []);
   const { database, ledger, measures, looksLike, damage } = found;
   const { catalogue, kept } = await withKeptReleases({
     catalogue: own,
@@ -89,6 +92,7 @@ export async function observe(view: View, known?: Known): Promise<Observation> {
     services: services.map(({ name, state }) => describeService(name, state, version, containers[name])),
     environment: environment.file,
     environmentDigest: environmentDigest(environment.file.toBuffer()),
+    ...(compose ? { compose: compose.world } : {}),
     applied: ledger.appliedRevisions,
     tables: kept.length === 0 ? found.tables : await lookAtTables(address, catalogue, how.budgetMs),
     keptReleases: kept,

@@ -3,7 +3,7 @@ import { join } from "node:path";
 
 import { loadCluster } from "../backup/cluster";
 import { listBackups, type ListedBackup } from "../backup/list";
-import { ageEnding, configArchive, environmentCopy, type Manifest } from "../backup/manifest";
+import { ageEnding, composeCopy, configArchive, environmentCopy, type Manifest } from "../backup/manifest";
 import { DotenvFile } from "../environment/dotenv-file";
 import type { BackupFacts, RestoreWorld } from "../planner/backups";
 import type { TableFacts } from "../planner/tables";
@@ -189,6 +189,7 @@ async function describeBackup(listed: ListedBackup, around: Surroundings): Promi
     revision,
     databaseBytes: manifest.installation.bytes,
     environmentDigest: manifest.environment,
+    hasCompose: has(composeCopy),
     hasConfig: has(configArchive),
   };
   // Only those that could be asked for are looked at more closely.

@@ -3,14 +3,14 @@ import { basename, dirname, join } from "node:path";
 
 import { folderDigest, unpackFolder } from "../backup/archive";
 import { exists, syncToDisk } from "../backup/files";
-import { configArchive, environmentCopy } from "../backup/manifest";
+import { composeCopy, configArchive, environmentCopy } from "../backup/manifest";
 import { replaceFile } from "../environment/write";
 import type { Activity } from "./attempt";
 import { recordFolder, type Site, sitePath } from "./site";
 
 /**
- * Puts `.env` and the config folder back as a backup has them, byte for byte. What they replace is kept: `.env` in the
- * program's own folder, the config folder beside itself. What is as it should be already is not touched.
+ * Puts `.env`, the compose file and the config folder back as a backup has them, byte for byte. What they replace is kept:
+ * files in the program's own folder, the config folder beside itself. What is as it should be already is not touched.
  *
  * @param source - the backup's id, and its folder, decrypted
  */
@@ -19,7 +19,13 @@ export async function restoreFiles(
   source: { readonly backup: string; readonly folder: string },
   { progress }: Pick<Activity, "progress">,
 ): Promise<void> {
-  if (await restoreEnvironment(site, source)) progress(`restore: ${site.environmentFile} is as in the backup`);
+  const files: [path: string | undefined, copy: string][] = [
+    [site.environmentFile, environmentCopy],
+    [site.composeFile, composeCopy],
+  ];
+  for (const [path, copy] of files)
+    if (path !== undefined && (await restoreFile(site, source, { path, copy })))
+      progress(`restore: ${path} is as in the backup`);
   if (await restoreConfig(site, source)) progress(`restore: ${site.configFolder} is as in the backup`);
 }
 
@@ -28,15 +34,21 @@ interface Source {
   readonly folder: string;
 }
 
-async function restoreEnvironment(site: Site, { backup, folder }: Source): Promise<boolean> {
-  const target = sitePath(site, site.environmentFile);
-  const [now, then] = [await readFile(target).catch(() => null), await readFile(join(folder, environmentCopy))];
+/** @param file - the file's path, and the name of its copy in the backup, which may have none of the compose file */
+async function restoreFile(
+  site: Site,
+  { backup, folder }: Source,
+  { path, copy }: { readonly path: string; readonly copy: string },
+): Promise<boolean> {
+  if (copy !== environmentCopy && !(await exists(join(folder, copy)))) return false;
+  const target = sitePath(site, path);
+  const [now, then] = [await readFile(target).catch(() => null), await readFile(join(folder, copy))];
   if (now?.equals(then)) return false;
   if (now) {
     const kept = join(recordFolder(site), `before-${backup}`);
     await mkdir(kept, { recursive: true, mode: 0o700 });
     // The first one is what was there before; a later one may be half a restore.
-    if (!(await exists(join(kept, environmentCopy)))) await replaceFile(join(kept, environmentCopy), now);
+    if (!(await exists(join(kept, copy)))) await replaceFile(join(kept, copy), now);
   }
   await replaceFile(target, then);
   return true;

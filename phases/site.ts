@@ -47,6 +47,8 @@ export interface Site {
   readonly installation: string;
   readonly environmentFile: string;
   readonly configFolder: string;
+  /** The operator's compose file; absent when there is none to be kept true. */
+  readonly composeFile?: string;
   /** Folder of releases; empty for this program's own. */
   readonly catalogue: string;
   readonly database: { readonly key: string; readonly host: string; readonly port: number };
@@ -107,10 +109,17 @@ export function goalOf(site: Site, version: string, emptyStack: boolean, restore
     restoreFrom,
     environmentFile: site.environmentFile,
     configFolder: site.configFolder,
+    ...(site.composeFile === undefined ? {} : { composeFile: site.composeFile }),
+    ...imagesOf(site),
     backupFolder: site.backup.folder,
     backupJobs: site.backup.jobs,
     services: site.services,
   };
+}
+
+function imagesOf({ services }: Site): Pick<Goal, "images"> {
+  const images = services.flatMap((service) => ("image" in service ? [[service.name, service.image] as const] : []));
+  return images.length > 0 ? { images: Object.fromEntries(images) } : {};
 }
 
 /** One service with what is needed to find its files. */

@@ -31,7 +31,8 @@ export interface BackupFacts {
   readonly environmentDigest: string;
   /** Its copy of `.env`; null when it is encrypted. */
   readonly environment: DotenvFile | null;
-  /** Whether it holds the config folder. */
+  /** Whether it holds the compose file, and the config folder. */
+  readonly hasCompose?: boolean;
   readonly hasConfig: boolean;
 }
 

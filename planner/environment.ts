@@ -1,9 +1,11 @@
 import { applyRelease, undoRelease } from "../environment/changes";
 import { describeEdits } from "../environment/describe";
 import type { DotenvFile } from "../environment/dotenv-file";
+import { setValues } from "../environment/set-values";
 import type { Catalogue, Release } from "../releases/release";
 import { compareVersions } from "../releases/version";
 import { releasesBetween } from "./chain";
+import type { ComposeResult } from "./compose";
 import type { EnvironmentPlan } from "./plan";
 
 /** How `.env` comes out, with the releases that had anything to change in it. */
@@ -18,11 +20,13 @@ export interface EnvironmentResult {
  * Takes back what the releases of `undo` had changed in an `.env`, then makes the changes of those of `apply`.
  *
  * @param original - the file as it is
+ * @param variables - set to these values at last
  */
 export function changeEnvironment(
   original: DotenvFile,
   undo: readonly Release[],
   apply: readonly Release[],
+  variables: Readonly<Record<string, string>> = {},
 ): EnvironmentResult {
   let file = original;
   const lines: string[] = [];
@@ -34,7 +38,8 @@ export function changeEnvironment(
   };
   const undone = undo.flatMap((release) => touched(release, undoRelease));
   const applied = apply.flatMap((release) => touched(release, applyRelease));
-  return { file, undo: undone, apply: applied, lines };
+  const set = setValues(file, variables);
+  return { file: set.file, undo: undone, apply: applied, lines: [...lines, ...describeEdits(set.edits)] };
 }
 
 interface Way {
@@ -43,10 +48,27 @@ interface Way {
   readonly catalogue: Catalogue;
 }
 
-/** The lines that change on the way: what newer releases than `to` left is taken back, what is missing is added. */
-export function planEnvironment(file: DotenvFile, path: string, { from, to, catalogue }: Way): EnvironmentPlan {
+/**
+ * The lines that change on the way: what newer releases than `to` left is taken back, what is missing is added.
+ *
+ * @param compose - what changes in the compose file; null when the settings name none
+ */
+export function planEnvironment(
+  file: DotenvFile,
+  path: string,
+  { from, to, catalogue }: Way,
+  compose: ComposeResult | null = null,
+): EnvironmentPlan {
   const newer = catalogue.releases.filter(({ version }) => compareVersions(version, to.version) > 0).toReversed();
   const passed = releasesBetween(catalogue, from.version, to.version);
-  const { undo, apply, lines } = changeEnvironment(file, newer, passed);
-  return { file: path, undo, apply, lines };
+  const variables = compose?.variables ?? {};
+  const { undo, apply, lines } = changeEnvironment(file, newer, passed, variables);
+  return {
+    file: path,
+    undo,
+    apply,
+    lines,
+    ...(Object.keys(variables).length > 0 ? { variables } : {}),
+    ...(compose ? { compose: compose.plan } : {}),
+  };
 }

@@ -29,6 +29,7 @@ export function installationAfter(plan: Plan, world: World, catalogue: Catalogue
     environment,
     plan.environment.undo.flatMap(find),
     plan.environment.apply.flatMap(find),
+    plan.environment.variables,
   );
   const restored = restore.backups.find(({ id }) => id === plan.restore.backup);
   return {

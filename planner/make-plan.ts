@@ -3,6 +3,7 @@ import { compareVersions } from "../releases/version";
 import { noRestore } from "./backups";
 import { findRelease, releasesBetween, revisionIndex } from "./chain";
 import { planChecks } from "./checks";
+import { changeCompose, type ComposeResult } from "./compose";
 import { planContainers } from "./containers";
 import { planEnvironment } from "./environment";
 import { inTheirWays, settleHalfDone, undoesHalfDone } from "./half-done";
@@ -73,14 +74,15 @@ interface Situation {
 function assemble({ world, goal, catalogue, from, to, choice }: Situation): Plan {
   const direction = goal.emptyStack ? "adopt" : findDirection(from, to, choice);
   const steps = [...choice.pre, ...choice.post];
-  const environment = planEnvironment(world.environment, goal.environmentFile, { from, to, catalogue });
+  const compose = planCompose(world, goal, { from: from.version, to: to.version, catalogue });
+  const environment = planEnvironment(world.environment, goal.environmentFile, { from, to, catalogue }, compose);
   const stops = planStops({ steps: choice.pre, goal, from, catalogue });
   const stopped = stops.services.length > 0;
   const around = { server: world.server, catalogue };
   // A post revision runs once the new release serves.
   const pre = withStatementFacts(choice.pre, { ...around, stopped });
   const post = withStatementFacts(choice.post, { ...around, stopped: false });
-  const writes = steps.length > 0 || environment.lines.length > 0;
+  const writes = steps.length > 0 || environment.lines.length > 0 || changesCompose(environment);
   const content: Omit<Plan, "id" | "attempt"> = {
     from: from.version,
     to: to.version,
@@ -106,6 +108,18 @@ function assemble({ world, goal, catalogue, from, to, choice }: Situation): Plan
   };
   return { id: hash(content, 12), attempt: world.nextAttempt, ...content };
 }
+
+/** What is adopted stays as it is. */
+function planCompose(
+  { compose, environment }: World,
+  { composeFile: path, emptyStack, images = {} }: Goal,
+  way: { readonly from: string; readonly to: string; readonly catalogue: Catalogue },
+): ComposeResult | null {
+  if (!compose || path === undefined || emptyStack) return null;
+  return changeCompose({ compose, environment, path, images, ...way });
+}
+
+const changesCompose = ({ compose }: Plan["environment"]) => compose !== undefined && compose.lines.length > 0;
 
 /** What is there does not matter to a restore: no revision is judged, and the services may be down. */
 function restorePlan(world: World, goal: Goal, catalogue: Catalogue, chosen: ChosenRestore): Outcome {
@@ -171,6 +185,7 @@ function planBackup(world: World, goal: Goal, required: boolean): BackupPlan {
     contents: [
       `database ${world.database}: pg_dump in directory format, ${goal.backupJobs} jobs, one snapshot, exact row counts`,
       `${goal.environmentFile}, byte for byte`,
+      ...(goal.composeFile === undefined ? [] : [`${goal.composeFile}, byte for byte`]),
       `${goal.configFolder}, as an archive`,
       `into ${goal.backupFolder}, with the SHA-256 of every file`,
     ],
@@ -206,6 +221,7 @@ function isSettled(plan: Plan, world: World): boolean {
     plan.direction !== "adopt" &&
     plan.revisions.pre.length + plan.revisions.post.length === 0 &&
     plan.environment.lines.length === 0 &&
+    !changesCompose(plan.environment) &&
     world.openAttempt === null &&
     world.services.every((service) => service.current)
   );

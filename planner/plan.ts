@@ -106,6 +106,20 @@ export interface EnvironmentPlan {
   readonly apply: readonly string[];
   /** The lines as a diff, secrets masked; empty when the file stays as it is. */
   readonly lines: readonly string[];
+  /** Variables through which the compose file names images, with their new values; absent when there are none. */
+  readonly variables?: Readonly<Record<string, string>>;
+  /** What changes in the compose file beside it; absent when the settings name none. */
+  readonly compose?: ComposePlan;
+}
+
+/** What changes in the operator's docker-compose.yml. */
+export interface ComposePlan {
+  /** Path of the file, as in the settings. */
+  readonly file: string;
+  /** The lines as a diff, secrets masked, below a line for each place; empty when the file stays as it is. */
+  readonly lines: readonly string[];
+  /** What is left to the operator, a line each. */
+  readonly left: readonly string[];
 }
 
 export interface DeployPlan {

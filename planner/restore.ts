@@ -114,6 +114,11 @@ export function planRestore(world: World, goal: Goal, chosen: ChosenRestore): Re
       ...(damage === null ? [] : [`the database as it is cannot be read: ${damage}`]),
       ...databaseLines[way],
       ...environmentLines(goal.environmentFile, world.environment, backup.environment),
+      ...(goal.composeFile === undefined
+        ? []
+        : [
+            `${goal.composeFile}: ${backup.hasCompose ? "byte for byte as in the backup" : "stays, the backup has none"}`,
+          ]),
       backup.hasConfig
         ? `${goal.configFolder}: as in the backup; what it replaces is kept beside it`
         : `${goal.configFolder}: stays, the backup has none`,

@@ -82,7 +82,9 @@ function describeDeployment({ deploy }: Plan): [string, string][] {
 
 function describeEnvironment({ environment, restore }: Plan): string {
   if (restore.backup !== null) return "as in the backup";
-  return environment.lines.length > 0 ? `${environment.lines.length} lines of ${environment.file}` : "unchanged";
+  const files = [environment, ...(environment.compose ? [environment.compose] : [])];
+  const changed = files.filter(({ lines }) => lines.length > 0);
+  return changed.map(({ file, lines }) => `${lines.length} lines of ${file}`).join(", ") || "unchanged";
 }
 
 /** What it is about; every step of it is in the plan. */

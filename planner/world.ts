@@ -1,3 +1,4 @@
+import type { ComposeFile } from "../compose/compose-file";
 import type { DotenvFile } from "../environment/dotenv-file";
 import type { UnfinishedBatches } from "../postgres/batch-state";
 import type { RelationFacts } from "../postgres/facts";
@@ -28,6 +29,8 @@ export interface World {
   /** The operator's `.env` as it is, and enough of its digest to tell whether it was edited. */
   readonly environment: DotenvFile;
   readonly environmentDigest: string;
+  /** The operator's compose file; absent when the settings name none. */
+  readonly compose?: ComposeWorld;
   /** Applied revisions as the ledger knows them; those that Alembic applied are missing. */
   readonly applied: readonly AppliedRevision[];
   /** The tables that the catalogue's batched sections are about, as far as they are there. */
@@ -37,6 +40,17 @@ export interface World {
   /** Batches that stopped half-way. */
   readonly halfDone: HalfDone | null;
   readonly restore: RestoreWorld;
+}
+
+/** The operator's compose file as it was found. */
+export interface ComposeWorld {
+  readonly file: ComposeFile;
+  /** The files that `env_file` names and that are there, by path as the compose file has it, without `.env` itself. */
+  readonly files: ReadonlyMap<string, DotenvFile>;
+  /** The paths by which the compose file names `.env` itself. */
+  readonly environmentPaths: readonly string[];
+  /** Names of files beside it that compose reads as well. */
+  readonly overrides: readonly string[];
 }
 
 /** An attempt that did not reach its end. */
@@ -134,6 +148,10 @@ export interface Goal {
   /** Paths as in the settings, for the lines of the plan. */
   readonly environmentFile: string;
   readonly configFolder: string;
+  /** Absent when the settings name none. */
+  readonly composeFile?: string;
+  /** Images of services as the settings have them, `{version}` in the place of the release. */
+  readonly images?: Readonly<Record<string, string>>;
   readonly backupFolder: string;
   readonly backupJobs: number;
   /** Services in starting order, with what the checks ask of them. */

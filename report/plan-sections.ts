@@ -33,15 +33,22 @@ export function pathSection(plan: Plan): Section[] {
   );
 }
 
-/** The lines of `.env` that change, secrets masked as in the plan. */
+/** The lines of `.env` and of the compose file that change, secrets masked as in the plan. */
 export function environmentSection({ environment }: Plan): Section[] {
-  if (environment.lines.length === 0) return [];
-  return section(".env", {
-    kind: "code",
-    language: "diff",
-    ...(environment.file === ".env" ? {} : { caption: environment.file }),
-    lines: environment.lines,
-  });
+  const { compose } = environment;
+  const own = environment.lines.length === 0 ? [] : section(".env", diffOf(environment, ".env"));
+  if (!compose || compose.lines.length + compose.left.length === 0) return own;
+  const left = compose.left.length > 0 ? [text("Left for you:", "warn"), list(compose.left)] : [];
+  const lines = compose.lines.length > 0 ? diffOf(compose, "docker-compose.yml") : null;
+  return [...own, ...section("docker-compose.yml", lines, ...left)];
+}
+
+/** @param usual - the name that needs no caption */
+function diffOf(
+  { file, lines }: { readonly file: string; readonly lines: readonly string[] },
+  usual: string,
+): CodeBlock {
+  return { kind: "code", language: "diff", ...(file === usual ? {} : { caption: file }), lines };
 }
 
 /** How to undo it, and what that loses. */

@@ -50,7 +50,7 @@ function idleRemark({ name, startedAt }: PhaseSpan, { plan, phases }: Course): s
     Backup: plan.backup.required,
     Restore: plan.restore.backup !== null,
     SchemaMigration: (isPost ? plan.revisions.post : plan.revisions.pre).length > 0,
-    Environment: plan.environment.lines.length > 0,
+    Environment: plan.environment.lines.length + (plan.environment.compose?.lines.length ?? 0) > 0,
   };
   return works[name] === false ? "nothing to do" : "";
 }

@@ -177,6 +177,7 @@ async function preview(call: Call, inputs: Properties, now: Look): Promise<Prope
   const plan = plannedBy(now);
   call.session.successors = foreseeSuccessors(plan, now.observation);
   for (const line of summarise(plan)) log.info(line);
+  for (const line of plan.environment.compose?.left ?? []) log.warning(`Left for you: ${line}`);
   const estimates = await estimate(inputs.settings as Site, plan, now);
   for (const line of estimates) log.info(line);
   const gates = closedGates(plan, acceptancesOf(inputs), momentOf(now.observation));

@@ -46,6 +46,7 @@ describe("the settings of a stack", () => {
       target: "local",
       installation: ".",
       environmentFile: ".env",
+      composeFile: "",
       configFolder: "config",
       catalogue: "",
       database: { key: "DATABASE_URL", host: "", port: 0 },
