@@ -60,6 +60,7 @@ export async function findContainers(
     version: commonRelease(services),
     settings: {
       services: orderServices(services, compose === null ? null : dependencies(folder, compose, environment)),
+      ...(compose === null ? {} : { composeFile: compose }),
       ...databaseSettings(environment, all),
     },
     lines: services.map(({ service, container, port }) => {

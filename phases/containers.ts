@@ -1,5 +1,7 @@
+import { ComposeFileError } from "../compose/compose-file";
 import { findRelease } from "../planner/chain";
-import { followEnvironment, type Variables } from "../planner/containers";
+import { changeCompose } from "../planner/compose";
+import { followEnvironment, type ReleaseFiles, type Variables } from "../planner/container-environment";
 import { changeEnvironment } from "../planner/environment";
 import type { ContainerPlan, Plan } from "../planner/plan";
 import type { ServiceContainer } from "../planner/world";
@@ -9,8 +11,9 @@ import type { ContainerFacts } from "../runtimes/docker/facts";
 import { containers, isContainer, runtime } from "../runtimes/driver";
 import type { ContainerSpec } from "../runtimes/runtime";
 import { type Activity, type Attempt, PhaseError, withLedger } from "./attempt";
+import { readCompose } from "./compose";
 import type { Observation } from "./observe";
-import { readEnvironment, serviceSpecs, type Site } from "./site";
+import { goalOf, readEnvironment, serviceSpecs, type Site } from "./site";
 
 /** What a service's new container is made of, besides its image. */
 export interface Successor {
@@ -29,28 +32,54 @@ export interface ObservedContainer {
 /**
  * Looks at the containers of a site, and at the images that a release wants; touches nothing.
  *
+ * @param files - as they are
  * @returns by service; empty for a site whose services are no containers
  * @throws EngineError
  */
 export async function observeContainers(
   site: Site,
   release: string,
+  files: ReleaseFiles,
 ): Promise<Readonly<Record<string, ObservedContainer>>> {
   const specs = await containerSpecs(site, release);
   const found = await Promise.all(
     specs.map(async (spec, index): Promise<[string, ObservedContainer]> => {
       const { containerFacts, imageFacts } = containers();
       const [facts, imageWanted] = await Promise.all([containerFacts(spec), imageFacts(spec.engine, spec.image)]);
-      const settings = site.services.find(({ name }) => name === spec.name);
-      const named = settings && "container" in settings ? settings.dependsOn : undefined;
-      const dependsOn = named ?? specs.slice(Math.max(0, index - 1), index).map(({ name }) => name);
-      const { attempt = null, release: made = null, imageId = "", wordless = [] } = facts ?? {};
-      const { container: name, image, port } = spec;
-      const container = { name, port, image, imageWanted, dependsOn, attempt, release: made, imageId, wordless };
+      const earlier = specs.slice(Math.max(0, index - 1), index).map(({ name }) => name);
+      const container: ServiceContainer = {
+        name: spec.container,
+        port: spec.port,
+        image: spec.image,
+        imageWanted,
+        dependsOn: dependenciesOf(site, spec.name) ?? earlier,
+        attempt: facts?.attempt ?? null,
+        release: facts?.release ?? null,
+        imageId: facts?.imageId ?? "",
+        wordless: facts?.wordless ?? [],
+        followsFiles: facts === null || follows(facts, files),
+      };
       return [spec.name, { container, facts }];
     }),
   );
   return Object.fromEntries(found);
+}
+
+function dependenciesOf({ services }: Site, name: string): readonly string[] | undefined {
+  const settings = services.find((service) => service.name === name);
+  return settings && "container" in settings ? settings.dependsOn : undefined;
+}
+
+function follows(facts: ContainerFacts, files: ReleaseFiles): boolean {
+  try {
+    const wanted = followEnvironment(facts, files);
+    const keys = new Set([...Object.keys(wanted), ...Object.keys(facts.environment)]);
+    return [...keys].every((key) => wanted[key] === facts.environment[key]);
+  } catch (error) {
+    // The plan tells of such a file.
+    if (error instanceof ComposeFileError) return true;
+    throw error;
+  }
 }
 
 async function containerSpecs(site: Site, release: string): Promise<ContainerSpec[]> {
@@ -59,19 +88,24 @@ async function containerSpecs(site: Site, release: string): Promise<ContainerSpe
 
 /** What each declared container would be made of, as far as the look at the installation tells; by service. */
 export function foreseeSuccessors(
+  site: Site,
   plan: Plan,
   { containers: found, catalogue, world }: Observation,
 ): Readonly<Record<string, Successor>> {
   const find = (versions: readonly string[]) => versions.flatMap((version) => findRelease(catalogue, version) ?? []);
-  const { undo, apply } = plan.environment;
-  const { file } = changeEnvironment(world.environment, find(undo), find(apply));
+  const { undo, apply, variables } = plan.environment;
+  const { file: environment } = changeEnvironment(world.environment, find(undo), find(apply), variables);
+  const { compose: around } = world;
+  const { composeFile: path = "", images = {} } = goalOf(site, plan.to, false);
+  const way = { path, from: plan.from, to: plan.to, catalogue, images };
+  const file = around && changeCompose({ compose: around, environment: world.environment, ...way }).file;
+  const files = { environment, compose: around && file ? { file, around } : null, catalogue };
   const known = (plan.deploy.containers ?? []).flatMap(({ service }): [string, Successor][] => {
     const facts = found[service]?.facts;
     if (!facts) return [];
-    const { definition, environment: own, release } = facts;
-    // A restore brings another `.env`.
-    const environment = plan.restore.backup === null ? followEnvironment(own, { file, release, catalogue }) : null;
-    return [[service, { definition, environment }]];
+    // A restore brings other files.
+    const variables = plan.restore.backup === null ? followEnvironment(facts, files) : null;
+    return [[service, { definition: facts.definition, environment: variables }]];
   });
   return Object.fromEntries(known);
 }
@@ -110,12 +144,11 @@ export function goneForGood({ service, container }: Pick<ContainerPlan, "service
   );
 }
 
-async function succeed(
-  { site, catalogue }: Attempt,
-  { definition, environment: own, release }: ContainerFacts,
-): Promise<Successor> {
-  const { file } = await readEnvironment(site);
-  return { definition, environment: followEnvironment(own, { file, release, catalogue }) };
+async function succeed({ site, catalogue }: Attempt, facts: ContainerFacts): Promise<Successor> {
+  const { file: environment } = await readEnvironment(site);
+  const read = await readCompose(site, environment);
+  const compose = read && { file: read.world.file, around: read.world };
+  return { definition: facts.definition, environment: followEnvironment(facts, { environment, compose, catalogue }) };
 }
 
 function beginOutage({ progress }: Attempt): void {

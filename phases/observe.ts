@@ -1,5 +1,6 @@
 import { chooseDumpTools } from "../backup/tools";
 import { headIndex } from "../planner/chain";
+import type { ReleaseFiles } from "../planner/container-environment";
 import { isAsDeclared } from "../planner/containers";
 import { environmentDigest } from "../planner/installation";
 import type { DumpTool, OpenAttempt, ServerFacts, ServiceFacts, World } from "../planner/world";
@@ -13,7 +14,7 @@ import type { Catalogue } from "../releases/release";
 import { runtime } from "../runtimes/driver";
 import type { ServiceState } from "../runtimes/runtime";
 import { nextAttemptWithoutLedger } from "./attempt-number";
-import { readCompose } from "./compose";
+import { type ReadCompose, readCompose } from "./compose";
 import { observeContainers, type ObservedContainer } from "./containers";
 import { readDisk } from "./disk";
 import { FaultCollector, type ObservedService } from "./faults";
@@ -60,15 +61,16 @@ export async function observe(view: View, known?: Known): Promise<Observation> {
   const own = known?.catalogue ?? (await faults.of("catalogue", loadCatalogue(catalogueFolder(site))));
   const environment = await faults.of(site.environmentFile, readEnvironment(site));
   const compose = environment && (await faults.of(site.composeFile ?? "compose", readCompose(site, environment.file)));
-  const services = environment && (await faults.of("services", inspectServices(site, version)));
-  const containers = (services && (await faults.of("docker", observeContainers(site, version)))) ?? {};
+  const files = environment && { environment: environment.file, compose: asRead(compose), catalogue: own };
+  const seen = files && (await faults.of("services", lookAtServices(site, version, files)));
   const urlFrom = databaseUrl === "" ? site.environmentFile : "octollm:databaseUrl";
   const canAsk = environment !== null || databaseUrl !== "";
   const address = known?.address ?? (canAsk ? await faults.of(urlFrom, readAddress(site, databaseUrl)) : null);
   const how = { budgetMs: site.preview.budget * 1000, mayBeDamaged: restoreFrom !== "", catalogue: own };
   const found = address && (await faults.of("database", lookAtDatabase(address, how)));
   const lacksCompose = site.composeFile !== undefined && !compose;
-  if (!own || !environment || lacksCompose || !services || !address || !found) throw faults.fault(services ?? []);
+  if (!own || !environment || lacksCompose || !seen || !address || !found) throw faults.fault(seen?.services ?? []);
+  const { services, containers } = seen;
   const { database, ledger, measures, looksLike, damage } = found;
   const { catalogue, kept } = await withKeptReleases({
     catalogue: own,
@@ -100,6 +102,10 @@ export async function observe(view: View, known?: Known): Promise<Observation> {
     restore: await readRestoreWorld(site, found, version),
   };
   return { world, address, catalogue, database, ledger, measures, services, containers };
+}
+
+function asRead(compose: ReadCompose | null): ReleaseFiles["compose"] {
+  return compose && { file: compose.world.file, around: compose.world };
 }
 
 function describeService(
@@ -159,9 +165,20 @@ export function describeServer({
   };
 }
 
-async function inspectServices(site: Site, version: string): Promise<ObservedService[]> {
+/** What the services are like: their containers, where they are some, only once the engine has answered. */
+async function lookAtServices(
+  site: Site,
+  version: string,
+  files: Omit<ReleaseFiles, "catalogue"> & { readonly catalogue: Catalogue | null },
+): Promise<Pick<Observation, "services" | "containers">> {
   const specs = await serviceSpecs(site, version);
-  return Promise.all(specs.map(async (spec) => ({ name: spec.name, state: await runtime.inspect(spec) })));
+  const services = await Promise.all(
+    specs.map(async (spec) => ({ name: spec.name, state: await runtime.inspect(spec) })),
+  );
+  const { catalogue } = files;
+  // Without a catalogue nothing is planned, and the look is over.
+  const containers = catalogue === null ? {} : await observeContainers(site, version, { ...files, catalogue });
+  return { services, containers };
 }
 
 type Evidence = Pick<Observation, "services" | "database" | "ledger" | "catalogue">;

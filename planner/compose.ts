@@ -2,7 +2,6 @@ import { applyComposeRelease, type ComposeRelease, undoComposeRelease } from "..
 import type { ComposeFile } from "../compose/compose-file";
 import { describeComposeEdits } from "../compose/describe";
 import type { ComposeEdit } from "../compose/edits";
-import type { EnvironmentSources } from "../compose/service-environment";
 import { setImages } from "../compose/set-images";
 import { type ReleaseImage, wantedImages } from "../compose/wanted-images";
 import { applyRelease, undoRelease } from "../environment/changes";
@@ -11,6 +10,7 @@ import { type DotenvFile, expandedValues } from "../environment/dotenv-file";
 import type { Catalogue, Release } from "../releases/release";
 import { compareVersions } from "../releases/version";
 import { releasesBetween } from "./chain";
+import { sourcesOf } from "./container-environment";
 import type { ComposePlan } from "./plan";
 import type { ComposeWorld } from "./world";
 
@@ -76,11 +76,6 @@ export function changeCompose(situation: ComposeSituation): ComposeResult {
 
 function asChange({ version, environment, images }: Release): ComposeRelease {
   return { version, changes: environment, images };
-}
-
-function sourcesOf({ files, environmentPaths }: ComposeWorld, environment: DotenvFile): EnvironmentSources {
-  const own = environmentPaths.map((path) => [path, environment] as const);
-  return { values: expandedValues(environment), files: new Map([...files, ...own]) };
 }
 
 function releaseImages({ images, to, catalogue }: ComposeSituation): ReleaseImage[] {

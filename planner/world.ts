@@ -126,6 +126,8 @@ export interface ServiceContainer extends Pick<ContainerFacts, "attempt" | "rele
   /** Reference of the image of the wanted release, and what the engine has for it; null when it has nothing. */
   readonly image: string;
   readonly imageWanted: { readonly id: string } | null;
+  /** Whether its variables are those that `.env` and compose file give it now. */
+  readonly followsFiles: boolean;
   /** Services that must be healthy before it starts. */
   readonly dependsOn: readonly string[];
 }

@@ -175,7 +175,7 @@ function diff(inputs: Properties, old: Properties, { outcome }: Look): Change[] 
 async function preview(call: Call, inputs: Properties, now: Look): Promise<Properties> {
   const { log } = call;
   const plan = plannedBy(now);
-  call.session.successors = foreseeSuccessors(plan, now.observation);
+  call.session.successors = foreseeSuccessors(inputs.settings as Site, plan, now.observation);
   for (const line of summarise(plan)) log.info(line);
   for (const line of plan.environment.compose?.left ?? []) log.warning(`Left for you: ${line}`);
   const estimates = await estimate(inputs.settings as Site, plan, now);

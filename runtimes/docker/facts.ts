@@ -20,6 +20,8 @@ export interface ContainerFacts {
   readonly attempt: number | null;
   /** The release that it was made for; null when nothing tells. */
   readonly release: string | null;
+  /** Name of its service in a compose file; null for one that compose has not made. */
+  readonly composeService: string | null;
   readonly imageId: string;
   readonly definition: ContainerDefinition;
   /** Secret. Its variables besides those that its image sets. */
@@ -51,6 +53,7 @@ export async function containerFacts(spec: ContainerSpec): Promise<ContainerFact
   return {
     attempt: attemptOf(container),
     release: releaseOf(container),
+    composeService: container.Config.Labels["com.docker.compose.service"] ?? null,
     imageId: container.Image,
     definition: { ...definition, name: spec.container },
     environment: ownVariables(container, image),
