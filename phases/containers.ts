@@ -73,8 +73,11 @@ function dependenciesOf({ services }: Site, name: string): readonly string[] | u
 function follows(facts: ContainerFacts, files: ReleaseFiles): boolean {
   try {
     const wanted = followEnvironment(facts, files);
-    const keys = new Set([...Object.keys(wanted), ...Object.keys(facts.environment)]);
-    return [...keys].every((key) => wanted[key] === facts.environment[key]);
+    const has = { ...facts.imageEnvironment, ...facts.environment };
+    const isGone = (key: string) => !Object.hasOwn(wanted, key);
+    return (
+      Object.entries(wanted).every(([key, value]) => has[key] === value) && !Object.keys(facts.environment).some(isGone)
+    );
   } catch (error) {
     // The plan tells of such a file.
     if (error instanceof ComposeFileError) return true;

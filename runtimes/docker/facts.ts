@@ -10,8 +10,6 @@ import { readPolicies } from "./record";
 /** An image that the engine has. */
 export interface ImageFacts {
   readonly id: string;
-  /** Variables that the image itself sets. */
-  readonly environment: Readonly<Record<string, string>>;
 }
 
 /** What a container of a service is like, and what its successor would be made of. */
@@ -26,6 +24,8 @@ export interface ContainerFacts {
   readonly definition: ContainerDefinition;
   /** Secret. Its variables besides those that its image sets. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Those that its image sets. */
+  readonly imageEnvironment: Readonly<Record<string, string>>;
   /** Settings of the container that a successor could not be given. */
   readonly wordless: readonly string[];
 }
@@ -33,7 +33,7 @@ export interface ContainerFacts {
 /** The image of a reference, by whatever name; null when the engine does not have it. @throws EngineError */
 export async function imageFacts(engine: string, reference: string): Promise<ImageFacts | null> {
   const image = await inspectImage(engine, reference);
-  return image && { id: image.Id, environment: variablesOf(image.Config.Env) };
+  return image && { id: image.Id };
 }
 
 /**
@@ -57,6 +57,7 @@ export async function containerFacts(spec: ContainerSpec): Promise<ContainerFact
     imageId: container.Image,
     definition: { ...definition, name: spec.container },
     environment: ownVariables(container, image),
+    imageEnvironment: variablesOf(image?.Config.Env),
     wordless: wordlessSettings(container),
   };
 }
