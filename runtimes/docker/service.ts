@@ -8,7 +8,7 @@ import { withoutSecrets } from "../secrets";
 import { tell } from "./engine";
 import { logLines } from "./log";
 import { type ContainerLook, isOfRelease, lookAt, releaseOf } from "./look";
-import { forgetPolicies, readPolicies } from "./record";
+import { forgetPolicy, readPolicies } from "./record";
 import { stopContainer } from "./stop";
 
 const pollMilliseconds = 100;
@@ -57,7 +57,7 @@ async function setGoing(spec: ContainerSpec, container: ContainerInspectInfo, { 
     progress?.(`${spec.name}: starting container '${container.Name.slice(1)}'`);
     await tell(spec.engine, (docker) => docker.getContainer(Id).start(), [304]);
   }
-  forgetPolicies(spec);
+  forgetPolicy(spec, Id);
 }
 
 /**

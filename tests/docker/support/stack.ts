@@ -86,6 +86,14 @@ export class DockerStack {
     writeFileSync(file, stringify(document));
   }
 
+  /** The services as the stack file has them. */
+  get services(): readonly Record<string, unknown>[] {
+    const { config } = parse(readFileSync(join(this.folder, `Pulumi.${stack}.yaml`), "utf8")) as {
+      config: { "octollm:services": Record<string, unknown>[] };
+    };
+    return config["octollm:services"];
+  }
+
   /** The state as it is on the disk. */
   get state(): string {
     return readFileSync(join(this.folder, ".pulumi", "stacks", "octollm", `${stack}.json`), "utf8");
