@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { images } from "./support/images";
-import { dockerEngines,DockerStack } from "./support/stack";
+import { dockerEngines, DockerStack } from "./support/stack";
 
 const services = ["octollm-orchestrator", "octollm-reflex", "octollm-planner"];
 
