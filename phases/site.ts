@@ -110,16 +110,18 @@ export function goalOf(site: Site, version: string, emptyStack: boolean, restore
     environmentFile: site.environmentFile,
     configFolder: site.configFolder,
     ...(site.composeFile === undefined ? {} : { composeFile: site.composeFile }),
-    ...imagesOf(site),
+    images: imagePatterns(site),
     backupFolder: site.backup.folder,
     backupJobs: site.backup.jobs,
     services: site.services,
   };
 }
 
-function imagesOf({ services }: Site): Pick<Goal, "images"> {
-  const images = services.flatMap((service) => ("image" in service ? [[service.name, service.image] as const] : []));
-  return images.length > 0 ? { images: Object.fromEntries(images) } : {};
+/** The images of services that are containers, `{version}` in the place of the release. */
+export function imagePatterns({ services }: Pick<Site, "services">): Record<string, string> {
+  return Object.fromEntries(
+    services.flatMap((service) => ("image" in service ? [[service.name, service.image] as const] : [])),
+  );
 }
 
 /** One service with what is needed to find its files. */
