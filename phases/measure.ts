@@ -1,5 +1,6 @@
 import type { Load, Measurement } from "../planner/load";
 import { serviceUrl } from "../runtimes/address";
+import { isHealthy } from "../runtimes/health";
 import { request } from "../runtimes/request";
 import type { ServiceSpec } from "../runtimes/runtime";
 
@@ -46,7 +47,8 @@ async function measure(
     signal.throwIfAborted();
     const answer = await request(url, { timeoutMs });
     if (turn < warmUps) continue;
-    if (answer.status === status) times.push(Math.round(answer.milliseconds * 10) / 10);
+    const isRight = status === null ? isHealthy(answer) : answer.status === status;
+    if (isRight) times.push(Math.round(answer.milliseconds * 10) / 10);
     else errors += 1;
   }
   return { service, measure: name, requests: times.length + errors, errors, times: times.sort((a, b) => a - b) };

@@ -14,7 +14,7 @@ export async function verify(attempt: Attempt, plan: CheckPlan, activity: Activi
   const { site, address, catalogue, progress, number } = attempt;
   const { story } = progress;
   story.checks = [];
-  story.loadAfter = await runChecks(
+  const after = await runChecks(
     {
       ...plan,
       // Inputs of an earlier version of this program do not tell.
@@ -31,7 +31,7 @@ export async function verify(attempt: Attempt, plan: CheckPlan, activity: Activi
     activity,
     (checks) => (story.checks = [...story.checks, ...checks]),
   );
-  await withLedger(attempt, (client) => recordLoad(client, { attempt: number, after: story.loadAfter }));
+  await withLedger(attempt, (client) => recordLoad(client, { attempt: number, after }));
   const failed = failures(story.checks);
   if (failed.length === 0) return story.checks;
   throw new PhaseError(

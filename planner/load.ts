@@ -7,7 +7,8 @@ export interface Measurement {
   /** The same words in every release: what is compared with what. */
   readonly measure: string;
   readonly path: string;
-  readonly status: number;
+  /** Null for any 2xx. */
+  readonly status: number | null;
 }
 
 /** How a service answered such a request. It is kept in the ledger. */
@@ -62,7 +63,7 @@ export function measurements(
     const own = requests.flatMap(({ service, measure, path, status }) =>
       service === name && measure !== undefined ? [{ service, measure, path, status }] : [],
     );
-    return own.length > 0 ? own : [{ service: name, measure: "health", path: health, status: 200 }];
+    return own.length > 0 ? own : [{ service: name, measure: "health", path: health, status: null }];
   });
 }
 

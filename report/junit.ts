@@ -23,7 +23,7 @@ export function toJunit({ name, at, seconds, checks }: JunitFacts): string {
     const suite = report.testSuite().name(subject).timestamp(timestamp).time(seconds);
     for (const { check, passed, skipped, detail } of own) {
       const made = suite.testCase().className(`octollm.${subject}`).name(check).time(0);
-      if (!passed) made.failure(detail, "check");
+      if (!passed) made.failure(detail === "" ? "failed" : detail, "check");
       else if (skipped === true) made.skipped().standardOutput(detail);
       else made.standardOutput(detail);
     }

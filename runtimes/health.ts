@@ -29,7 +29,7 @@ export async function askHealth(port: number, path: string, timeoutMs = 2_000): 
 }
 
 /** Whether the answer is a healthy one. */
-export function isHealthy({ status }: HealthAnswer): boolean {
+export function isHealthy({ status }: Pick<HealthAnswer, "status">): boolean {
   return status !== null && status >= 200 && status < 300;
 }
 

@@ -88,7 +88,7 @@ const releaseFiles: readonly [string, Break, string | RegExp][] = [
   [
     "a pattern of logs that is none",
     replace(breaking, "invariants:", "logs: { errors: ['ok', '(['], allow: [] }\ninvariants:"),
-    `${breaking}:55: 'logs.errors.1' is no regular expression: Unterminated character class`,
+    `${breaking}:56: 'logs.errors.1' is no regular expression: Unterminated character class`,
   ],
   [
     "an API change of no kind",
