@@ -1,7 +1,7 @@
 import { type Document, isMap, isScalar, isSeq, LineCounter, parseDocument, visit } from "yaml";
 import { z } from "zod";
 
-import { fieldName,invariant, logPatterns, relativePath, smokeRequest, smokeTask } from "./check-schema";
+import { fieldName, invariant, logPatterns, relativePath, smokeRequest, smokeTask } from "./check-schema";
 import { CatalogueError, type CatalogueFault } from "./errors";
 import type { EnvironmentChange, Release } from "./release";
 

@@ -1,6 +1,6 @@
 import type { LogPatterns } from "../../releases/release";
-import { errorPatterns, type LogScanOptions } from "../../runtimes/log-scan";
 import { runtime } from "../../runtimes/driver";
+import { errorPatterns, type LogScanOptions } from "../../runtimes/log-scan";
 import type { LogMark, ServiceSpec } from "../../runtimes/runtime";
 import { withoutSecrets } from "../../runtimes/secrets";
 import { type Check, skipped } from "./check";

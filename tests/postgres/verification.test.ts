@@ -142,7 +142,7 @@ describe("a verification of what serves", function () {
     await installed.sql("UPDATE alembic_version SET version_num = 'def456'");
   });
 
-  it("tells an API that takes no task, one that gives back another, and one that is slower than it may be", async () => {
+  it("tells an API that takes no task, one that does not say which, and one that gives back another", async () => {
     service.tamper = ({ method }) => (method === "POST" ? { status: 500 } : undefined);
     assert.deepEqual(await failed(), ["orchestrator takes a task: POST /tasks with 201: answered 500"]);
     service.tamper = ({ method }) => (method === "POST" ? { body: () => "{}" } : undefined);
@@ -319,6 +319,9 @@ describe("a verification of what serves", function () {
       { site: { ...site(), catalogue }, version: "0.1.0", databaseUrl: "", since: null },
       activity,
     );
-    assert.match(lines(other, ({ passed }) => !passed).join(), /nothing can be read: the release catalogue is broken: there is no such folder/);
+    assert.match(
+      lines(other, ({ passed }) => !passed).join(),
+      /nothing can be read: the release catalogue is broken: there is no such folder/,
+    );
   });
 });

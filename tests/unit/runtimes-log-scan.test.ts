@@ -44,7 +44,12 @@ describe("a service's log", () => {
 
   it("is read from its beginning after a rotation", () => {
     writeFileSync(log, "ERROR: fresh\n");
-    assert.deepEqual(scanLog(log, { sinceOffset: 10_000 }), { lines: ["ERROR: fresh"], count: 1, rotated: true, timeless: false });
+    assert.deepEqual(scanLog(log, { sinceOffset: 10_000 }), {
+      lines: ["ERROR: fresh"],
+      count: 1,
+      rotated: true,
+      timeless: false,
+    });
   });
 
   it("may have lines of several megabytes and characters across the pieces it is read in", () => {
