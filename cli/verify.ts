@@ -21,8 +21,8 @@ interface VerifyOptions {
 }
 
 const help = `
-It verifies the release that serves, and writes nothing but a task, which it removes again where
-the API can.
+It verifies the release that serves, and writes nothing but a task, which it
+removes again where the API can.
 
 Exit code: 0 all is well, 1 a check failed.`;
 

@@ -90,6 +90,19 @@ describe("octollm verify, and the Verification of an upgrade", function () {
     assert.deepEqual(await installed.sql(sequence), [before], "no task has come and gone");
   });
 
+  it("the state of an earlier program, which knew fewer settings, is no change", async () => {
+    const { inputs } = await provider.check(preflight, installed.inputs("0.1.0"), state);
+    const settings = { ...(state.settings as Properties), verification: { logAllow: [] } };
+    const { checks, ...plan } = state.plan as Plan;
+    const earlier = { ...state, settings, plan: { ...plan, checks: { ...checks, task: undefined } } };
+    assert.equal(await provider.diff(preflight, earlier, inputs), null);
+    const other = { ...settings, verification: { logAllow: ["x"] } };
+    assert.deepEqual(await provider.diff(preflight, { ...earlier, settings: other }, inputs), [
+      "-settings.verification.logAllow[0]",
+      "~plan",
+    ]);
+  });
+
   it("an upgrade compares with what was before it, and so does a verification later", async () => {
     const { checks } = await begin("1.0.0", state).then(async (plan) => {
       await installed.runPhases(provider, plan);

@@ -26,7 +26,7 @@ describe("errors and times before and after", () => {
     ["no errors", load(30), load(30), false],
     ["one that fails by chance", load(30), load(30, 1), false],
     ["three that fail by chance", load(30), load(30, 3), false],
-    ["a sixth that fails", load(30), load(30, 5), true],
+    ["a seventh that fails", load(30), load(30, 4), true],
     ["half that fails", load(30), load(30, 15), true],
     ["all that fail", load(30), load(30, 30), true],
     ["as many as before", load(30, 15), load(30, 15), false],

@@ -1,6 +1,6 @@
 "use strict";
 // A service for the tests: the small OctoLLM, unless `behaviour.json` in its folder says otherwise of its release.
-//   { "1.0.0": "crash" | "leaky" | "silent" | "unhealthy" | "broken" | "mortal" | "faulty" | "stub" }
+//   { "1.0.0": "crash" | "leaky" | "silent" | "unhealthy" | "broken" | "mortal" | "faulty" | "deaf" | "stub" }
 const { existsSync, readFileSync } = require("node:fs");
 const { createServer, Server } = require("node:http");
 const { setInterval, setTimeout } = require("node:timers");
@@ -56,6 +56,11 @@ switch (behaviours[release]) {
     // The real release, whose log has an error and which takes its time for the smoke request.
     delaySmoke(2_000);
     process.stderr.write(`ERROR the cellar is flooded, ${process.env.WEBHOOK_URL} too\n`);
+    require("../../../demo/octollm/main.cjs");
+    break;
+  case "deaf":
+    // The real release, from which no webhook gets a call.
+    globalThis.fetch = () => Promise.reject(new Error("no way out"));
     require("../../../demo/octollm/main.cjs");
     break;
   case "stub":
