@@ -4,8 +4,9 @@ import { resolve } from "node:path";
 
 import { Command, InvalidArgumentError } from "commander";
 
-import { failures } from "../phases/checks/check";
+import { failures, judged } from "../phases/checks/check";
 import { type Verification, verifyNow } from "../phases/verify-now";
+import { errorText } from "../postgres/errors";
 import { many } from "../report/words";
 import { checkTable, resultOf } from "./check-table";
 import { note, print } from "./output";
@@ -60,17 +61,20 @@ async function run({ stack, since, task, json, junit }: VerifyOptions): Promise<
     { site: { ...site, verification }, version, databaseUrl, since: since ?? null },
     activity,
   );
-  if (junitFile !== null) await writeJunit(junitFile, name, begun, found);
   if (json) print(JSON.stringify(asJson(name, begun, found), null, 2));
   else for (const line of describe(name, found)) print(line);
   if (failures(found.checks).length > 0) process.exitCode = 1;
+  if (junitFile !== null) await writeJunit(junitFile, name, begun, found);
 }
 
 async function writeJunit(file: string, stack: string, at: Date, { release, checks }: Verification): Promise<void> {
   // Loaded only here: no other command needs it.
   const { toJunit } = createRequire(__filename)("../report/junit") as typeof import("../report/junit");
   const seconds = (Date.now() - at.getTime()) / 1000;
-  await writeFile(file, toJunit({ name: `OctoLLM ${release ?? ""} of stack ${stack}`, at, seconds, checks }));
+  const xml = toJunit({ name: `OctoLLM ${release ?? ""} of stack ${stack}`, at, seconds, checks });
+  await writeFile(file, xml).catch((error: unknown) => {
+    throw new Error(`The checks were made, but ${file} could not be written: ${errorText(error)}`);
+  });
   note(`wrote ${file}`);
 }
 
@@ -88,8 +92,8 @@ function asJson(stack: string, at: Date, { release, checks }: Verification): obj
 
 function describe(stack: string, { release, checks }: Verification): string[] {
   const failed = failures(checks).length;
-  const skipped = checks.filter((check) => check.skipped === true).length;
-  const made = many(checks.length - skipped, "check");
+  const made = many(judged(checks).length, "check");
+  const skipped = checks.length - judged(checks).length;
   const rest = skipped === 0 ? "" : `; ${skipped} could not be made`;
   const what = `${release === null ? "OctoLLM" : `OctoLLM ${release}`} of stack ${stack}`;
   return [

@@ -1,7 +1,7 @@
 import type { CheckPlan } from "../planner/plan";
 import { recordLoad } from "../postgres/ledger-load";
 import { type Activity, type Attempt, PhaseError, withLedger } from "./attempt";
-import { type Check, failures } from "./checks/check";
+import { type Check, failures, judged } from "./checks/check";
 import { runChecks } from "./checks/run";
 
 /**
@@ -35,7 +35,7 @@ export async function verify(attempt: Attempt, plan: CheckPlan, activity: Activi
   const failed = failures(story.checks);
   if (failed.length === 0) return story.checks;
   throw new PhaseError(
-    `${failed.length} of ${story.checks.length} checks failed:\n${failed.map(({ check, detail }) => `  ${check}: ${detail}`).join("\n")}`,
+    `${failed.length} of ${judged(story.checks).length} checks failed:\n${failed.map(({ check, detail }) => `  ${check}: ${detail}`).join("\n")}`,
   );
 }
 

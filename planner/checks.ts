@@ -57,13 +57,13 @@ export function planChecks({ goal, to, catalogue, direction, revision, stopped }
   };
 }
 
-/** Whether a release says how a task is created, the installation runs that service, and the settings want it. */
+/** Whether a release says how a task is created, that service can be reached, and the settings want it. */
 export function createsTask(
   { task }: Pick<Release, "task">,
   services: Goal["services"],
   wanted: Pick<WantedChecks, "task">,
 ): boolean {
-  return wanted.task && task !== null && services.some(({ name }) => name === task.service);
+  return wanted.task && task !== null && services.some(({ name, port }) => name === task.service && port !== 0);
 }
 
 function describeTask({ service, done, webhook }: SmokeTask): string {

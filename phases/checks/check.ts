@@ -22,7 +22,12 @@ export function skipped(subject: Subject, check: string, detail: string): Check 
   return { subject, check, passed: true, skipped: true, detail };
 }
 
-/** Whether any check failed. */
+/** Those that were judged. */
+export function judged(checks: readonly Check[]): Check[] {
+  return checks.filter((check) => check.skipped !== true);
+}
+
+/** Those that failed. */
 export function failures(checks: readonly Check[]): Check[] {
   return checks.filter(({ passed }) => !passed);
 }

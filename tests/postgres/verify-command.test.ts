@@ -173,4 +173,11 @@ describe("octollm verify, and the Verification of an upgrade", function () {
     assert.equal(code, 1);
     assert.match(stderr, /It reads 30m, 2h, 1d, or a time such as 2026-01-01T10:00Z\./);
   });
+
+  it("says when the file for CI cannot be written, after what was found", async () => {
+    const { code, stdout, stderr } = await verify("--no-task", "--junit", "/nowhere/verify.xml");
+    assert.equal(code, 1);
+    assert.match(stdout, /checks passed/);
+    assert.match(stderr, /^The checks were made, but \/nowhere\/verify\.xml could not be written: ENOENT/m);
+  });
 });
