@@ -4,6 +4,7 @@ import { events, formats } from "./notify/message";
 import type { ServiceSettings, Site } from "./phases/site";
 import { isTimezone, weekdays } from "./planner/window";
 import { isHazardName } from "./postgres/hazards/table";
+import { invariant, pattern, smokeRequest } from "./releases/check-schema";
 
 const text = z.string().min(1, "must not be empty");
 const port = z.int().min(1).max(65535);
@@ -11,15 +12,6 @@ const seconds = z.int().min(1).max(86_400);
 const version = z.string().regex(/^\d+\.\d+\.\d+$/, "must be a version such as 1.0.0");
 /** Becomes a file's name and part of a command line. */
 const serviceName = z.string().regex(/^[a-z][a-z0-9-]{0,40}$/, "must be lower-case letters, digits and '-'");
-
-const pattern = z.string().superRefine((source, context) => {
-  try {
-    new RegExp(source);
-  } catch (error) {
-    const said = error instanceof Error ? error.message.split(": ").at(-1) : String(error);
-    context.addIssue({ code: "custom", message: `is no regular expression: ${said}` });
-  }
-});
 
 /** An age public key; the private one must never get here. */
 const recipient = z.string().regex(/^age1[a-z0-9]{8,}$/, "is no age recipient: it begins with 'age1'");
@@ -88,6 +80,20 @@ const notifySchema = z.strictObject({
     .default([...events]),
 });
 
+const verificationSchema = z.strictObject({
+  task: z.boolean().default(true),
+  taskTimeout: seconds.default(60),
+  requests: z.int().min(0).max(1000).default(30),
+  errorRate: z.number().min(0).max(1).default(0.01),
+  latencyFactor: z.number().min(1).max(100).default(3),
+  latencySlack: z.int().min(0).max(60_000).default(100),
+  logErrors: z.array(pattern).default([]),
+  logAllow: z.array(pattern).default([]),
+  smoke: z.array(smokeRequest).default([]),
+  invariants: z.array(invariant).default([]),
+  indexes: z.array(text).default([]),
+});
+
 const schema = z.strictObject({
   version,
   target: z.enum(["local", "docker", "kubernetes"]),
@@ -125,7 +131,7 @@ const schema = z.strictObject({
       concurrentlyTimeout: seconds.default(7200),
     })
     .prefault({}),
-  verification: z.strictObject({ logAllow: z.array(pattern).default([]) }).prefault({}),
+  verification: verificationSchema.prefault({}),
   preview: z.strictObject({ budget: seconds.default(10) }).prefault({}),
   report: z
     .strictObject({ folder: text.default("reports"), keep: z.int().min(1).max(100_000).default(100) })

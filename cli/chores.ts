@@ -11,6 +11,7 @@ import { rehearseCommand } from "./rehearse";
 import { releasesCommand } from "./releases";
 import { serviceCommand } from "./service";
 import { statusCommand } from "./status";
+import { verifyCommand } from "./verify";
 
 const engineHelp = `
 Pulumi's words, with Pulumi's flags:
@@ -38,6 +39,7 @@ export async function runChore(argv: readonly string[]): Promise<number> {
     .addHelpText("after", engineHelp)
     .addCommand(adoptCommand())
     .addCommand(statusCommand())
+    .addCommand(verifyCommand())
     .addCommand(backupsCommand())
     .addCommand(abortCommand())
     .addCommand(migrateCommand())

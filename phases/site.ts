@@ -3,7 +3,7 @@ import { isAbsolute, join, resolve } from "node:path";
 import { databaseAddress } from "../environment/database-address";
 import { type DotenvFile, expandedValues } from "../environment/dotenv-file";
 import { readDotenv } from "../environment/write";
-import type { Goal } from "../planner/world";
+import type { Goal, WantedChecks } from "../planner/world";
 import { type DatabaseAddress, parseDatabaseUrl } from "../postgres/connection";
 import { ownCatalogue } from "../releases/catalogue";
 import { runtime } from "../runtimes/driver";
@@ -41,6 +41,20 @@ export interface BackupSettings {
   readonly identityFile: string;
 }
 
+/** What Verification does besides what the release says. Times in seconds but where it says otherwise. */
+export interface VerificationSettings extends WantedChecks {
+  /** For the smoke task to be done. */
+  readonly taskTimeout: number;
+  /** How much larger the share of failing requests may be than before: 0.01 is one in a hundred. */
+  readonly errorRate: number;
+  /** How many times as long requests may take as before. */
+  readonly latencyFactor: number;
+  /** How much longer they may take in any case, in milliseconds. */
+  readonly latencySlack: number;
+  readonly logErrors: readonly string[];
+  readonly logAllow: readonly string[];
+}
+
 /** An installation as the settings describe it: everything that the phases need, no secrets. Times in seconds. */
 export interface Site {
   /** Relative to the folder of Pulumi.yaml; the other paths are relative to this one. */
@@ -58,7 +72,7 @@ export interface Site {
   readonly backup: BackupSettings;
   readonly quiesce: { readonly timeout: number; readonly terminate: boolean };
   readonly migration: { readonly lockTimeout: number; readonly retries: number; readonly concurrentlyTimeout: number };
-  readonly verification: { readonly logAllow: readonly string[] };
+  readonly verification: VerificationSettings;
   readonly preview: { readonly budget: number };
   readonly onFailure: "restart" | "leave";
 }
@@ -114,6 +128,7 @@ export function goalOf(site: Site, version: string, emptyStack: boolean, restore
     backupFolder: site.backup.folder,
     backupJobs: site.backup.jobs,
     services: site.services,
+    verification: site.verification,
   };
 }
 

@@ -149,13 +149,16 @@ function proofOf({ proof }: BackupFact): string[] {
 function checkSection(checks: readonly CheckFact[]): Section[] {
   if (checks.length === 0) return [];
   const failed = checks.filter(({ passed }) => !passed).length;
+  const left = checks.filter(({ skipped }) => skipped === true).length;
+  const made = checks.length - left;
+  const rest = left === 0 ? "" : ` ${left} could not be made.`;
   const verdict: [string, Tone] =
-    failed === 0 ? [`All ${checks.length} passed.`, "good"] : [`${failed} of ${checks.length} failed.`, "bad"];
+    failed === 0 ? [`All ${made} passed.${rest}`, "good"] : [`${failed} of ${made} failed.${rest}`, "bad"];
   // What failed is what the reader is looking for.
   const rows = checks
     .toSorted((a, b) => Number(a.passed) - Number(b.passed))
-    .map(({ check, passed, detail }): Cell[] => [
-      passed ? { text: "pass", tone: "good" } : { text: "FAIL", tone: "bad" },
+    .map(({ check, passed, skipped, detail }): Cell[] => [
+      passed ? (skipped === true ? "skip" : { text: "pass", tone: "good" }) : { text: "FAIL", tone: "bad" },
       check,
       detail,
     ]);

@@ -3,9 +3,17 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { ContainerInspectInfo } from "dockerode";
 
 import { type LogScan, scanLines } from "../log-scan";
-import { type Activity, type ContainerSpec, type Runtime, ServiceError, type ServiceState } from "../runtime";
+import {
+  type Activity,
+  type ContainerSpec,
+  type LogMark,
+  type Runtime,
+  ServiceError,
+  type ServiceState,
+} from "../runtime";
 import { withoutSecrets } from "../secrets";
 import { tell } from "./engine";
+import { hostSeenBy } from "./host";
 import { logLines } from "./log";
 import { type ContainerLook, isOfRelease, lookAt, releaseOf } from "./look";
 import { forgetPolicy, readPolicies } from "./record";
@@ -20,6 +28,7 @@ export const containerRuntime: Runtime<ContainerSpec> = {
   inspect: async (spec) => (await lookAt(spec)).state,
   start,
   stop,
+  hostSeenBy,
   markLog: () => Promise.resolve(Date.now()),
   scanLog,
 };
@@ -116,6 +125,11 @@ async function notServing(spec: ContainerSpec, { state }: ContainerLook, what: s
   );
 }
 
-async function scanLog(spec: ContainerSpec, since: number, options: Parameters<typeof scanLines>[1]): Promise<LogScan> {
-  return scanLines(await logLines(spec, spec.container, since), options);
+/** The engine knows when each line was written, whether it says so or not. */
+async function scanLog(
+  spec: ContainerSpec,
+  since: LogMark | Date,
+  options: Parameters<typeof scanLines>[1],
+): Promise<LogScan> {
+  return scanLines(await logLines(spec, spec.container, Number(since)), options);
 }
