@@ -79,8 +79,9 @@ export class StackConfig {
   readonly #document: Document;
   readonly #found: boolean;
 
-  constructor(project: Project, stack: string) {
-    this.file = path.join(project.stackConfigFolder, `Pulumi.${stack}.yaml`);
+  /** @param file - in place of the stack's own */
+  constructor(project: Project, stack: string, file?: string) {
+    this.file = file ?? path.join(project.stackConfigFolder, `Pulumi.${stack}.yaml`);
     this.#project = project.name;
     const text = readIfThere(this.file);
     this.#found = text !== undefined;
