@@ -4,6 +4,7 @@ import { events, formats } from "./notify/message";
 import type { ServiceSettings, Site } from "./phases/site";
 import { isTimezone, weekdays } from "./planner/window";
 import { isHazardName } from "./postgres/hazards/table";
+import { rehearsalSchema } from "./rehearsal/staging/settings";
 
 const text = z.string().min(1, "must not be empty");
 const port = z.int().min(1).max(65535);
@@ -132,6 +133,7 @@ const schema = z.strictObject({
     .prefault({}),
   notify: z.array(notifySchema).max(20).default([]),
   window: windowSchema.prefault({}),
+  rehearsal: rehearsalSchema.prefault({}),
   onFailure: z.enum(["restart", "leave"]).default("restart"),
   restoreFrom: z.string().default(""),
   stopAfter: z.enum(["", "backup", "migrate"]).default(""),
@@ -151,7 +153,7 @@ const schemas = {
 /** Keys whose value Pulumi hands over as JSON. */
 const structured = new Set([
   ...["database", "docker", "services", "backup", "quiesce", "migration", "verification", "preview"],
-  ...["report", "notify", "window", "allowHazards"],
+  ...["report", "notify", "window", "rehearsal", "allowHazards"],
 ]);
 
 /** The keys that hold secrets, and must be kept as such. */

@@ -168,7 +168,12 @@ export class StackConfig {
   }
 
   save(): void {
-    writeDurably(this.file, this.#document.toString({ lineWidth: 0 }), 0o644);
+    writeDurably(this.file, this.text, 0o644);
+  }
+
+  /** The file as it would be saved now. */
+  get text(): string {
+    return this.#document.toString({ lineWidth: 0 });
   }
 
   /** Whether the file was there. */

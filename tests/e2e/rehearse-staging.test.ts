@@ -1,0 +1,107 @@
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { fingerprint } from "../../demo/installation";
+import { makeProduction, type Production } from "../support/production";
+import { projectEnvironment, stack } from "./support/project";
+import { Scenario } from "./support/scenario";
+import { assertSays, assertSilent, unwrapped } from "./support/story";
+import { query, revisionOf, servedOn } from "./support/world";
+
+/** Masks of every kind. */
+const masking = [
+  { table: "tasks", column: "description", as: "hash" },
+  { table: "tasks", column: "context", as: "context - 'user'" },
+  { table: "tasks", column: "result", as: "null" },
+  { table: "api_keys", column: "name", as: "email" },
+];
+
+/** Asks the release that serves, as an operator's own test would. */
+const test = `node -e 'fetch(process.env.OCTOLLM_URL_ORCHESTRATOR + "/api/v1/tasks?limit=1").then((answer) => {
+  console.log("tested", process.env.OCTOLLM_RELEASE, answer.status); process.exit(answer.ok ? 0 : 1); })'`;
+
+describe("octollm rehearse --stack staging", function () {
+  this.timeout(240_000);
+  let scenario: Scenario;
+  let production: Production;
+
+  before(async () => {
+    scenario = await Scenario.create({
+      settings: {
+        rehearsal: { production: "prod", masking, test, load: { duration: 2, connections: 4 } },
+        // All that would keep an 'up' from going through by itself.
+        reviewedPlan: "0123456789ab",
+        stopAfter: "backup",
+        window: { days: ["mon"], from: "03:00", to: "03:01", timezone: "UTC" },
+      },
+    });
+    const env = projectEnvironment(scenario.folder, "standalone");
+    production = await makeProduction(scenario.folder, join(scenario.folder, "production"), { env });
+  });
+  after(() => scenario.close());
+
+  const file = () => readFileSync(join(scenario.folder, `Pulumi.${stack}.yaml`), "utf8");
+
+  it("clones, masks, upgrades, tests, loads, verifies and goes back, and writes one report", async () => {
+    const before = { production: await fingerprint(production.databaseUrl), file: file(), env: scenario.env };
+    const { code, stdout, stderr } = await scenario.octollm(["rehearse", "--yes"]);
+    assert.equal(code, 0, stdout + stderr);
+    if (process.env.OCTOLLM_SHOW) process.stderr.write(`${stderr}\n----\n${stdout}\n`);
+    assertSays(
+      unwrapped(stdout),
+      "rehearsed OctoLLM 0.1.0 -> 1.0.0 -> 0.1.0",
+      /clone .*, 4 columns masked/,
+      /up +took/,
+      "test passed (exit code 0)",
+      /load 0\.1\.0: [\d,]+ requests, 0 errors, p50 [\d.]+ ms, p95 [\d.]+ ms/,
+      /load 1\.0\.0: [\d,]+ requests, 0 errors/,
+      /checks (\d+) of \1 passed/,
+      /back +took/,
+      "octollm config set acceptBreaking 1.0.0 --stack prod",
+      "result good",
+    );
+    assert.ok(
+      stdout.split("\n").every((line) => line.length <= 80),
+      stdout,
+    );
+
+    // Production: untouched. Staging: production's tasks, masked, at the old release.
+    assert.deepEqual(await fingerprint(production.databaseUrl), before.production);
+    assert.equal(await servedOn(scenario.port), "0.1.0");
+    assert.equal(await revisionOf(scenario.databaseUrl), "def456");
+    const [counts] = await scenario.query<Record<string, number>>(
+      `SELECT count(*)::int AS all, count(result)::int AS results, count(*) FILTER (WHERE context ? 'user')::int AS users,
+              count(*) FILTER (WHERE description !~ '^[0-9a-f]{32}$')::int AS descriptions FROM tasks`,
+    );
+    assert.deepEqual(counts, { all: before.production.tasks, results: 0, users: 0, descriptions: 0 });
+    assert.deepEqual([file(), scenario.env], [before.file, before.env]);
+    assert.ok(!readdirSync(join(scenario.installation, "backups")).some((name) => name.endsWith(".partial")));
+
+    const reports = readdirSync(join(scenario.installation, "reports")).filter((name) =>
+      /rehearsal\.(html|md)$/.test(name),
+    );
+    assert.equal(reports.length, 2);
+    const [page = "", markdown = ""] = reports.map((name) =>
+      readFileSync(join(scenario.installation, "reports", name), "utf8"),
+    );
+    for (const text of [page, markdown]) {
+      assertSays(text, "Rehearsal of OctoLLM 0.1.0 → 1.0.0", "tested 1.0.0 200", "p95", "The way back");
+      assertSilent(text, new URL(production.databaseUrl).password, /user\d+@example\.com/, /Summarise the weekly/);
+    }
+    assertSilent(
+      stdout + stderr,
+      new URL(production.databaseUrl).password,
+      /user\d+@example\.com/,
+      /Summarise the weekly/,
+    );
+    // What the rehearsal has replaced is kept; and whoever types up next has nothing to do.
+    const [kept] = await query<{ name: string }>(
+      production.databaseUrl,
+      `SELECT datname AS name FROM pg_database WHERE datname LIKE '%before_clone%'`,
+    );
+    assert.ok(kept);
+    scenario.set({ reviewedPlan: "", stopAfter: "" });
+    await scenario.must(["preview", "--expect-no-changes"]);
+  });
+});
