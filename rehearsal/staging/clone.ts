@@ -47,6 +47,8 @@ export interface CloneWish {
   /** First digits of the SHA-256 of staging's `.env`, for its ledger. */
   readonly environmentDigest: string;
   readonly masked: readonly MaskedTable[];
+  /** As `takeClone` takes it. */
+  readonly partPages?: number;
   /** When it begins, in milliseconds since the epoch. */
   readonly at: number;
 }
@@ -105,14 +107,15 @@ interface Work {
 
 async function cloneThrough(client: Client, work: Work, activity: Activity): Promise<Clone> {
   const { wish, folder } = work;
-  const { production, staging, site, masked } = wish;
+  const { production, staging, site, masked, partPages } = wish;
   const { jobs } = site.backup;
   const { progress, signal } = activity;
   await dropDeadScratches(client, staging, progress);
   await dropGone(client, staging, progress);
   const names = await chooseNames(client, wish);
   progress(`clone: reading production's '${production.database}', READ ONLY`);
-  const taken = await takeClone({ address: production, folder, masked, key: newMaskKey(), jobs, progress, signal });
+  const how = { masked, key: newMaskKey(), jobs, ...(partPages === undefined ? {} : { partPages }), progress, signal };
+  const taken = await takeClone({ address: production, folder, ...how });
   const started = Date.now();
   const { history, open, isClone } = await readStagingLedger(staging);
   if (open !== null)

@@ -11,14 +11,16 @@ import { databaseFolder } from "../../backup/manifest";
 import { withRestoreList } from "../../backup/restore-list";
 import { chooseDumpTools, libpqEnvironment } from "../../backup/tools";
 import { checkInvariant, compareCounts } from "../../postgres/checks";
-import { type DatabaseAddress, withClient } from "../../postgres/connection";
+import { type Client, type DatabaseAddress, withClient } from "../../postgres/connection";
 import { countsInSnapshot } from "../../postgres/counts";
 import { readAlembicVersion } from "../../postgres/facts";
 import { relationName, strictIdentifier } from "../../postgres/identifiers";
 import { compareSchemas, readSchemaLines } from "../../postgres/schema-lines";
 import { inTransaction } from "../../postgres/transaction";
 import type { Invariant } from "../../releases/release";
+import { copying, workOff } from "./copying";
 import { faultWithoutValues, RehearsalError, withoutRows } from "./error";
+import type { MaskedTable } from "./masking";
 import { copySettings, type Taken, type TakenTable } from "./take";
 
 export interface CloneLoad {
@@ -76,28 +78,34 @@ export async function loadClone(load: CloneLoad): Promise<void> {
 }
 
 async function loadMasked({ address, taken, jobs, progress, signal }: CloneLoad): Promise<void> {
-  const queue = taken.tables.flatMap(({ table, files }) => files.map((file) => ({ table, file })));
-  if (queue.length > 0) progress(`clone: the rows of ${taken.tables.length} masked tables`);
-  const worker = () =>
+  const parts = taken.tables.flatMap(({ table, files }) => files.map((file) => ({ table, file })));
+  if (parts.length > 0) progress(`clone: the rows of ${taken.tables.length} masked tables`);
+  await workOff(parts, { workers: jobs, signal }, (next, either) =>
     withClient(address, { name: "clone" }, async (client) => {
       await client.query(copySettings);
-      for (let part = queue.shift(); part; part = queue.shift()) {
-        const { table, file } = part;
-        const columns = table.columns.map(strictIdentifier).join(", ");
-        const into = `${strictIdentifier(table.schema)}.${strictIdentifier(table.name)} (${columns})`;
-        try {
-          const stream = client.query(copyFrom(`COPY ${into} FROM STDIN`));
-          await pipeline(createReadStream(file), createGunzip(), stream, { signal });
-        } catch (error) {
-          signal.throwIfAborted();
-          throw new RehearsalError(
-            `The masked rows of table ${relationName(table)} do not fit into it: ${faultWithoutValues(error)}. Values are not shown. ` +
-              "Correct octollm:rehearsal.masking. Staging's database is as it was.",
-          );
-        }
-      }
-    });
-  await Promise.all(Array.from({ length: Math.min(jobs, queue.length) }, worker));
+      for (let part = next(); part; part = next()) await loadPart(client, part, either);
+    }),
+  );
+}
+
+async function loadPart(
+  client: Client,
+  { table, file }: { table: MaskedTable; file: string },
+  signal: AbortSignal,
+): Promise<void> {
+  const columns = table.columns.map(strictIdentifier).join(", ");
+  const into = `${strictIdentifier(table.schema)}.${strictIdentifier(table.name)} (${columns})`;
+  try {
+    await copying(client, signal, () =>
+      pipeline(createReadStream(file), createGunzip(), client.query(copyFrom(`COPY ${into} FROM STDIN`))),
+    );
+  } catch (error) {
+    signal.throwIfAborted();
+    throw new RehearsalError(
+      `The masked rows of table ${relationName(table)} do not fit into it: ${faultWithoutValues(error)}. Values are not shown. ` +
+        "Correct octollm:rehearsal.masking. Staging's database is as it was.",
+    );
+  }
 }
 
 /** A clone's own rights: production's roles need not exist on staging's server. */

@@ -11,6 +11,7 @@ import { databaseFolder } from "../../backup/manifest";
 import { type Client, type DatabaseAddress, withClient } from "../../postgres/connection";
 import { relationName, strictIdentifier, textLiteral } from "../../postgres/identifiers";
 import { inTransaction } from "../../postgres/transaction";
+import { copying, workOff } from "./copying";
 import { faultWithoutValues, RehearsalError } from "./error";
 import { type MaskKey, useMaskKey } from "./mask-key";
 import type { MaskedTable } from "./masking";
@@ -50,12 +51,14 @@ export interface TakeOptions {
   readonly key: MaskKey;
   /** Tables that are read at once, by pg_dump and through masks each. */
   readonly jobs: number;
+  /** Blocks that are read at once of a large table; 64 MB unless given. */
+  readonly partPages?: number;
   readonly progress: (line: string) => void;
   readonly signal: AbortSignal;
 }
 
 /** 64 MB: a large table is read in such parts, several at once. */
-const pagesOfPart = 8192;
+const usualPartPages = 8192;
 
 /** The session's texts mean the same to the server that reads them, whatever the two are set to. */
 export const copySettings =
@@ -72,7 +75,7 @@ export async function takeClone(options: TakeOptions): Promise<Taken> {
   const started = Date.now();
   const copies = join(folder, "masked");
   await mkdir(copies, { mode: 0o700 });
-  const works = partsOf(masked, copies);
+  const works = partsOf(masked, copies, options.partPages ?? usualPartPages);
   const taken: Part[] = [];
   const dump = await dumpDatabase({
     address,
@@ -83,17 +86,12 @@ export async function takeClone(options: TakeOptions): Promise<Taken> {
       // A subscription would take what another database is waiting for; statistics hold values of rows.
       ...["--no-subscriptions", "--no-publications", ...(major >= 18 ? ["--no-statistics"] : [])],
     ],
-    beside: async (snapshot, ended) => {
-      const queue = [...works];
-      const worker = () =>
+    beside: (snapshot, ended) =>
+      workOff(works, { workers: jobs, signal: ended }, (next, either) =>
         work(options, snapshot, async (client) => {
-          for (let part = queue.shift(); part; part = queue.shift()) {
-            ended.throwIfAborted();
-            taken.push(await takePart(client, part, ended));
-          }
-        });
-      await Promise.all(Array.from({ length: Math.min(jobs, works.length) }, worker));
-    },
+          for (let part = next(); part; part = next()) taken.push(await takePart(client, part, either));
+        }),
+      ),
     progress: (line) => progress(line.replace(/^backup/, "clone")),
     signal,
   });
@@ -114,7 +112,7 @@ interface Part {
   readonly values: readonly number[];
 }
 
-function partsOf(masked: readonly MaskedTable[], folder: string): Part[] {
+function partsOf(masked: readonly MaskedTable[], folder: string, pagesOfPart: number): Part[] {
   return masked.flatMap((table, index) => {
     const count = Math.max(1, Math.ceil(table.pages / pagesOfPart));
     return Array.from({ length: count }, (_, part) => {
@@ -148,9 +146,12 @@ async function takePart(client: Client, part: Part, signal: AbortSignal): Promis
   const { table, file, where } = part;
   const from = `FROM ONLY ${strictIdentifier(table.schema)}.${strictIdentifier(table.name)} WHERE ${where}`;
   try {
-    const counted = await countPart(client, table, from);
-    const stream = client.query(copyTo(`COPY (SELECT ${selectList(table)} ${from}) TO STDOUT`));
-    await pipeline(stream, createGzip({ level: 1 }), createWriteStream(file, { mode: 0o600 }), { signal });
+    let counted: Pick<Part, "rows" | "values"> = part;
+    await copying(client, signal, async () => {
+      counted = await countPart(client, table, from);
+      const stream = client.query(copyTo(`COPY (SELECT ${selectList(table)} ${from}) TO STDOUT`));
+      await pipeline(stream, createGzip({ level: 1 }), createWriteStream(file, { mode: 0o600 }));
+    });
     return { ...part, ...counted };
   } catch (error) {
     signal.throwIfAborted();
