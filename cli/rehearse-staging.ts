@@ -6,7 +6,7 @@ import { catalogueFolder, sitePath } from "../phases/site";
 import { row } from "../planner/summary";
 import { describeAddress } from "../postgres/connection";
 import { k6Script } from "../rehearsal/staging/k6";
-import { requestsOf } from "../rehearsal/staging/load-paths";
+import { portsOf, requestsOf } from "../rehearsal/staging/load-paths";
 import { type Prepared, type PreparedStack, prepareRehearsal } from "../rehearsal/staging/prepare";
 import { rehearseOnStaging } from "../rehearsal/staging/run";
 import { loadCatalogue } from "../releases/catalogue";
@@ -77,7 +77,7 @@ function describe({ from, to, production, staging, bytes, masked, settings }: Pr
 export async function writeK6Script({ settings, site }: OpenedStack, file: string): Promise<void> {
   const { load } = settings.rehearsal;
   const catalogue = await loadCatalogue(catalogueFolder(site));
-  const ports = Object.fromEntries(site.services.map(({ name, port }) => [name, port]));
+  const ports = portsOf(site);
   const releases = catalogue.releases.map((release) => {
     return { version: release.version, requests: requestsOf(release, load.paths, Object.keys(ports)) };
   });

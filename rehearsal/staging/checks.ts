@@ -6,6 +6,7 @@ import type { Site } from "../../phases/site";
 import { tellNobody } from "../../phases/telling";
 import { verify } from "../../phases/verify";
 import type { CheckResult } from "../../postgres/checks";
+import type { LogMark } from "../../runtimes/runtime";
 import { programVersion } from "../../version";
 
 export interface Subject {
@@ -13,18 +14,18 @@ export interface Subject {
   readonly stack: string;
   /** A look at staging as it is, with the release that serves as the wish. */
   readonly seen: Look;
-  /** Size of each service's log before what is checked began. */
-  readonly logOffsets: Readonly<Record<string, number>>;
+  /** Where each service's log ended before what is checked began. */
+  readonly logMarks: Readonly<Record<string, LogMark>>;
 }
 
 /** Makes the checks of a verification on staging as it stands, once more: after the operator's test and the load test. */
 export async function checkStaging(
-  { site, stack, seen, logOffsets }: Subject,
+  { site, stack, seen, logMarks }: Subject,
   activity: Activity,
 ): Promise<readonly CheckResult[]> {
   const plan = plannedBy(seen);
   const { address, catalogue } = seen.observation;
-  const progress = { ...noProgress(), logOffsets };
+  const progress = { ...noProgress(), logMarks };
   const attempt: Attempt = {
     number: plan.attempt,
     plan,

@@ -1,6 +1,6 @@
 import { sep } from "node:path";
 
-import type { Named, NamedDatabase } from "./named";
+import type { Named, NamedDatabase, NamedService } from "./named";
 
 /** Whether two databases are one, or cannot be told apart. */
 export type Sameness = "same" | "unknown" | "other";
@@ -72,14 +72,19 @@ function within(path: string, folder: string): boolean {
 /** Both stacks start processes or containers of this host, where a port has one holder. */
 function services(staging: Named, production: Named): string[] {
   if (production.target === "kubernetes" || staging.target === "kubernetes") return [];
-  return staging.services.flatMap(({ name, port, log }, index) => [
-    ...production.services
-      .filter((theirs) => port !== 0 && theirs.port === port)
-      .map((theirs) => `octollm:services[${index}].port: ${port} of ${name} is that of production's ${theirs.name}`),
-    ...production.services
-      .filter((theirs) => theirs.log === log)
-      .map((theirs) => `octollm:services[${index}].log: '${log}' of ${name} is that of production's ${theirs.name}`),
-  ]);
+  const kinds = [
+    ["port", (service: NamedService) => service.port || null],
+    ["log", (service: NamedService) => service.log],
+    ["container", (service: NamedService) => service.container],
+  ] as const;
+  return staging.services.flatMap((service, index) =>
+    kinds.flatMap(([kind, of]) => {
+      const own = of(service);
+      const theirs = production.services.find((other) => own !== null && of(other) === own);
+      if (!theirs) return [];
+      return [`octollm:services[${index}].${kind}: '${own}' of ${service.name} is that of production's ${theirs.name}`];
+    }),
+  );
 }
 
 function urls(staging: Named, production: Named, mayShare: readonly string[]): string[] {

@@ -1,3 +1,4 @@
+import type { Site } from "../../phases/site";
 import type { Release } from "../../releases/release";
 import { compareVersions } from "../../releases/version";
 import type { LoadPath } from "./settings";
@@ -30,6 +31,11 @@ export function requestsOf(
     return isThere && (until === "" || compareVersions(version, until) < 0) ? [request] : [];
   });
   return (paths.length > 0 ? named : own).filter(({ service }) => services.includes(service));
+}
+
+/** Ports of this host that services answer on; those that answer on none are left out. */
+export function portsOf({ services }: Pick<Site, "services">): Record<string, number> {
+  return Object.fromEntries(services.flatMap(({ name, port }) => (port === 0 ? [] : [[name, port] as const])));
 }
 
 /** `GET /tasks of orchestrator`. */

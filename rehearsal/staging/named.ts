@@ -6,6 +6,8 @@ import { type DotenvFile, expandedValues } from "../../environment/dotenv-file";
 import { readAddress, readEnvironment, serviceSpecs, type Site, sitePath } from "../../phases/site";
 import { type DatabaseAddress, withClient } from "../../postgres/connection";
 import { readSystemIdentifier } from "../../postgres/facts";
+import { isContainer } from "../../runtimes/driver";
+import type { ServiceSpec } from "../../runtimes/runtime";
 import type { Settings } from "../../settings";
 
 /** Everything that a stack names and that could be written to. */
@@ -17,9 +19,20 @@ export interface Named {
   readonly folders: Readonly<Record<string, string>>;
   /** Device and inode of `.env`: the same file may have two names. */
   readonly environmentIdentity: string;
-  readonly services: readonly { readonly name: string; readonly port: number; readonly log: string }[];
+  readonly services: readonly NamedService[];
   /** Where the URLs of `.env` lead, as `host:port/path`, by variable. */
   readonly urls: Readonly<Record<string, string>>;
+}
+
+/** A process or a container. */
+export interface NamedService {
+  readonly name: string;
+  /** 0 when it has none of the host. */
+  readonly port: number;
+  /** File that its output goes to; null for a container's, which its engine keeps. */
+  readonly log: string | null;
+  /** Name of the container, on the engine that has it; null for a process. */
+  readonly container: string | null;
 }
 
 /** A database by all that tells it from another one. */
@@ -61,11 +74,16 @@ export async function nameStack({ name, settings, site }: StackToName): Promise<
       "report.folder": await followed(sitePath(site, settings.report.folder)),
     },
     environmentIdentity: `${dev}:${ino}`,
-    services: await Promise.all(
-      specs.map(async ({ name: service, port, log }) => ({ name: service, port, log: await followed(log) })),
-    ),
+    services: await Promise.all(specs.map(nameService)),
     urls: urlsOf(file, site.database.key),
   };
+}
+
+async function nameService(spec: ServiceSpec): Promise<NamedService> {
+  const { name, port } = spec;
+  if (isContainer(spec))
+    return { name, port, log: null, container: `${spec.container}${spec.engine && ` on ${spec.engine}`}` };
+  return { name, port, log: await followed(spec.log), container: null };
 }
 
 async function nameDatabase(address: DatabaseAddress): Promise<NamedDatabase> {
@@ -83,8 +101,8 @@ async function placesOf({ host, port }: DatabaseAddress): Promise<string[]> {
   return found.map(({ address }) => `${address}:${port}`);
 }
 
-/** The real path, also of what is not there yet: then that of the nearest folder above. */
-async function followed(path: string): Promise<string> {
+/** The real path of a file or folder, also of what is not there yet: then that of the nearest folder above. */
+export async function followed(path: string): Promise<string> {
   try {
     return await realpath(path);
   } catch {

@@ -3,7 +3,7 @@ import { hostname } from "node:os";
 import type { Activity } from "../../phases/attempt";
 import { describeRefusals, WorldFault } from "../../phases/faults";
 import { type Look, look } from "../../phases/preflight";
-import { logOffsets, readEnvironment, serviceSpecs, type Site } from "../../phases/site";
+import { logMarks, readEnvironment, serviceSpecs, type Site } from "../../phases/site";
 import { findRelease } from "../../planner/chain";
 import { type Acceptance, type Acceptances, judgeBreaking, judgeHazards } from "../../planner/gates";
 import type { Plan } from "../../planner/plan";
@@ -22,7 +22,7 @@ import { checkStaging } from "./checks";
 import { cloneProduction, type CloneWish } from "./clone";
 import { RehearsalError } from "./error";
 import { runK6 } from "./k6";
-import { requestsOf } from "./load-paths";
+import { portsOf, requestsOf } from "./load-paths";
 import { judgeLoad, runLoadTest } from "./load-test";
 import type { RehearsalSettings } from "./settings";
 import { runTest } from "./test-command";
@@ -203,7 +203,7 @@ async function trial(wish: StagingRehearsal, plan: Plan, activity: Activity): Pr
 /** The new release serves: the operator's test, the load, the checks. */
 async function tryRelease(wish: StagingRehearsal, facts: Growing, activity: Activity): Promise<void> {
   const { site, stack, to, settings } = wish;
-  const offsets = await logOffsets(site, to);
+  const marks = await logMarks(site, to);
   if (settings.test !== "") {
     facts.test = await test(wish, activity);
     if (!facts.test.passed) facts.faults = [...facts.faults, `the test failed (${facts.test.ending})`];
@@ -211,7 +211,7 @@ async function tryRelease(wish: StagingRehearsal, facts: Growing, activity: Acti
   facts.after = await load(wish, to, activity);
   if (facts.after) facts.loadChecks = judgeLoad(facts.after, facts.before, settings.load.thresholds);
   activity.progress("rehearse: verifying");
-  facts.checks = await checkStaging({ site, stack, seen: await lookAt(wish, to), logOffsets: offsets }, activity);
+  facts.checks = await checkStaging({ site, stack, seen: await lookAt(wish, to), logMarks: marks }, activity);
   note(facts, facts.loadChecks, "of the load test's thresholds do not hold");
   note(facts, facts.checks, "checks failed");
 }
@@ -247,7 +247,7 @@ async function load(
   activity: Activity,
 ): Promise<LoadFact | null> {
   const release = findRelease(catalogue, version);
-  const ports = Object.fromEntries(site.services.map(({ name, port }) => [name, port]));
+  const ports = portsOf(site);
   const requests = release ? requestsOf(release, settings.load.paths, Object.keys(ports)) : [];
   if (settings.load.duration === 0 || requests.length === 0) return null;
   activity.progress(`rehearse: ${settings.load.duration} s of load on OctoLLM ${version}`);

@@ -1,12 +1,12 @@
 import type { Activity } from "../../phases/attempt";
 import { serviceSpecs, type Site } from "../../phases/site";
-import { processRuntime } from "../../runtimes/process";
+import { runtime } from "../../runtimes/driver";
 
 /** Stops the services of staging, the last one first: nobody may write while its database is replaced. */
 export async function stopServices(site: Site, release: string, activity: Activity): Promise<void> {
   for (const spec of (await serviceSpecs(site, release)).toReversed()) {
     activity.progress(`clone: stopping ${spec.name}`);
-    await processRuntime.stop(spec, activity);
+    await runtime.stop(spec, activity);
   }
 }
 
@@ -14,6 +14,6 @@ export async function stopServices(site: Site, release: string, activity: Activi
 export async function startServices(site: Site, release: string, activity: Activity): Promise<void> {
   for (const spec of await serviceSpecs(site, release)) {
     activity.progress(`clone: starting ${spec.name} ${release}`);
-    await processRuntime.start(spec, activity);
+    await runtime.start(spec, activity);
   }
 }

@@ -4,6 +4,7 @@ import { join } from "node:path";
 
 import { fingerprint } from "../../demo/installation";
 import { makeProduction, type Production } from "../support/production";
+import { killAll, workersIn } from "./support/processes";
 import { projectEnvironment, stack } from "./support/project";
 import { Scenario } from "./support/scenario";
 import { assertSays, assertSilent, unwrapped } from "./support/story";
@@ -25,6 +26,7 @@ describe("octollm rehearse --stack staging", function () {
   this.timeout(240_000);
   let scenario: Scenario;
   let production: Production;
+  let dotenv = "";
 
   before(async () => {
     scenario = await Scenario.create({
@@ -37,16 +39,28 @@ describe("octollm rehearse --stack staging", function () {
       },
     });
     const env = projectEnvironment(scenario.folder, "standalone");
+    dotenv = scenario.env;
     production = await makeProduction(scenario.folder, join(scenario.folder, "production"), { env });
   });
   after(() => scenario.close());
 
   const file = () => readFileSync(join(scenario.folder, `Pulumi.${stack}.yaml`), "utf8");
 
+  it("that is killed in the middle of its upgrade leaves production as it was, and its own settings too", async () => {
+    const before = { production: await fingerprint(production.databaseUrl), file: file() };
+    const running = scenario.start(["rehearse", "--yes"]);
+    assert.ok(await running.says(/going up/), running.output);
+    running.child.kill("SIGKILL");
+    killAll(() => workersIn(scenario.folder));
+    await running.ended;
+    assert.deepEqual([await fingerprint(production.databaseUrl), file()], [before.production, before.file]);
+  });
+
   it("clones, masks, upgrades, tests, loads, verifies and goes back, and writes one report", async () => {
-    const before = { production: await fingerprint(production.databaseUrl), file: file(), env: scenario.env };
+    const before = { production: await fingerprint(production.databaseUrl), file: file(), env: dotenv };
     const { code, stdout, stderr } = await scenario.octollm(["rehearse", "--yes"]);
     assert.equal(code, 0, stdout + stderr);
+    assertSays(stderr, "staging is not at OctoLLM 0.1.0, as its settings say: up brings it there first");
     if (process.env.OCTOLLM_SHOW) process.stderr.write(`${stderr}\n----\n${stdout}\n`);
     assertSays(
       unwrapped(stdout),

@@ -70,6 +70,21 @@ describe("the settings of a stack", () => {
       report: { folder: "reports", keep: 100 },
       notify: [],
       window: { days: ["mon", "tue", "wed", "thu", "fri", "sat", "sun"], from: "00:00", to: "00:00", timezone: "UTC" },
+      rehearsal: {
+        production: "",
+        masking: [],
+        mayShare: [],
+        test: "",
+        testTimeout: 1800,
+        load: {
+          tool: "autocannon",
+          duration: 10,
+          connections: 10,
+          rate: 0,
+          paths: [],
+          thresholds: { errors: 1, p95: 0, p99: 0, slowdown: 0 },
+        },
+      },
       onFailure: "restart",
       stopAfter: "",
       acceptBreaking: "",
@@ -125,6 +140,30 @@ describe("the settings of a stack", () => {
       "a hazard that there is not",
       { allowHazards: ["ban-drop-table", "everything"] },
       ["octollm:allowHazards[1]: is no hazard; docs/hazards.md names them all"],
+    ],
+    [
+      "a rehearsal with masks, paths and limits that are none",
+      {
+        rehearsal: {
+          masking: [
+            { table: "tasks", column: "", as: "hash" },
+            { table: "tasks", column: "result" },
+          ],
+          load: {
+            tool: "ab",
+            paths: [{ service: "orchestrator", path: "tasks", from: "new" }],
+            thresholds: { errors: 101 },
+          },
+        },
+      },
+      [
+        "octollm:rehearsal.masking[0].column: must not be empty",
+        "octollm:rehearsal.masking[1].as: is not set",
+        'octollm:rehearsal.load.tool: Invalid option: expected one of "autocannon"|"k6"',
+        "octollm:rehearsal.load.paths[0].path: must begin with '/'",
+        "octollm:rehearsal.load.paths[0].from: must be a version such as 1.0.0",
+        "octollm:rehearsal.load.thresholds.errors: Too big: expected number to be <=100",
+      ],
     ],
     ["an unknown key", { versoin: "1.0.0" }, ["octollm:versoin: there is no such setting"]],
     ["an unknown key of a group", { backup: { jops: 2 } }, ["octollm:backup.jops: there is no such setting"]],
@@ -354,7 +393,7 @@ describe("Pulumi.yaml", () => {
   }
 
   it("names the defaults of each group's keys in its description", () => {
-    for (const key of ["database", "backup", "quiesce", "migration", "verification", "preview"]) {
+    for (const key of ["database", "backup", "quiesce", "migration", "verification", "preview", "rehearsal"]) {
       for (const [inner, value] of Object.entries(defaults[key] as object)) {
         const description = config[key]?.description ?? "";
         assert.ok(description.includes(inner), `${key}.${inner}`);
