@@ -156,7 +156,9 @@ export function checkSection(checks: readonly CheckFact[], title = "Checks"): Se
   if (checks.length === 0) return [];
   const failed = checks.filter(({ passed }) => !passed).length;
   const verdict: [string, Tone] =
-    failed === 0 ? [`All ${checks.length} passed.`, "good"] : [`${failed} of ${checks.length} failed.`, "bad"];
+    failed === 0
+      ? [checks.length === 1 ? "It passed." : `All ${checks.length} passed.`, "good"]
+      : [`${failed} of ${checks.length} failed.`, "bad"];
   // What failed is what the reader is looking for.
   const rows = checks
     .toSorted((a, b) => Number(a.passed) - Number(b.passed))

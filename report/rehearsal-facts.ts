@@ -31,7 +31,10 @@ export interface CloneFact {
   readonly masked: readonly MaskFact[];
   readonly taking: number;
   readonly loading: number;
+  /** Name of the database that it has replaced; null when that was a clone, and is gone. */
   readonly kept: string | null;
+  /** Exact rows per table when it was taken. */
+  readonly counts: Readonly<Record<string, number>>;
 }
 
 /** What a load test measured. Latencies in milliseconds; null when nothing was answered. */

@@ -20,11 +20,11 @@ export function rehearsalReport(facts: RehearsalFacts): ReportDocument {
       ...section("What went wrong", list(facts.faults)),
       ...section("What production will be asked to accept", list(facts.asked)),
       ...cloneSection(facts.clone),
-      ...trialSection("Upgrade", facts.up),
+      ...trialSection("Upgrade", facts.up, facts.clone),
       ...testSection(facts.test),
       ...loadSection(facts),
       ...checkSection(facts.checks),
-      ...trialSection("The way back", facts.back),
+      ...trialSection("The way back", facts.back, facts.clone),
       ...checkSection(facts.backChecks, "After the way back"),
       ...planBack(facts.up),
       ...section("How staging stands", list(facts.stands)),
@@ -94,11 +94,11 @@ function cloneSection(clone: CloneFact | null): Section[] {
   );
 }
 
-function trialSection(title: string, run: TrialRun | null): Section[] {
+function trialSection(title: string, run: TrialRun | null, clone: CloneFact | null): Section[] {
   if (run === null) return [];
   const { failure, plan, revisions } = run;
   const timeline = timelineOf(run);
-  const inner = revisionSection({ plan, revisions, counts: null }).flatMap(({ blocks }) => blocks);
+  const inner = revisionSection({ plan, revisions, counts: clone?.counts ?? null }).flatMap(({ blocks }) => blocks);
   return section(
     title,
     failure.length > 0 ? text("It failed. The engine's last words:", "bad") : null,
@@ -118,7 +118,7 @@ function testSection(test: TestFact | null): Section[] {
   return section(
     "Test",
     text(...verdict),
-    { kind: "code", language: "text", lines: [command], caption: "The command" },
+    { kind: "code", language: "text", lines: command.split("\n"), caption: "The command" },
     tail.length > 0
       ? { kind: "code", language: "text", lines: tail, caption: "The end of its output", long: true }
       : null,
@@ -154,8 +154,10 @@ function loadSection({ before, after, loadChecks, from, to }: RehearsalFacts): S
       ],
     },
     ...checks,
-    before ? list(before.paths.map((path) => `${from}: ${path}`)) : null,
-    after ? list(after.paths.map((path) => `${to}: ${path}`)) : null,
+    list([
+      ...(before?.paths ?? []).map((path) => `${from}: ${path}`),
+      ...(after?.paths ?? []).map((path) => `${to}: ${path}`),
+    ]),
   );
 }
 

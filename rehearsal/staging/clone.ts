@@ -25,13 +25,14 @@ import { carryHistory, type LedgerHistory, readHistory } from "../../postgres/le
 import { acquireServerLock, acquireUpgradeLock, type UpgradeLock } from "../../postgres/lock";
 import { withMaintenance } from "../../postgres/maintenance";
 import type { Invariant } from "../../releases/release";
+import type { CloneFact } from "../../report/rehearsal-facts";
 import { programVersion } from "../../version";
 import { RehearsalError } from "./error";
 import { judgeClone, loadClone } from "./load";
 import { newMaskKey } from "./mask-key";
 import type { MaskedTable } from "./masking";
 import { startServices, stopServices } from "./services";
-import { type MaskedColumn, takeClone } from "./take";
+import { takeClone } from "./take";
 
 /** What is cloned, and into whose place. */
 export interface CloneWish {
@@ -53,20 +54,6 @@ export interface CloneWish {
   readonly at: number;
 }
 
-/** A clone that has taken the place of staging's database. Times in milliseconds, sizes in bytes. */
-export interface Clone {
-  readonly bytes: number;
-  readonly rows: number;
-  readonly tables: number;
-  readonly masked: readonly MaskedColumn[];
-  readonly taking: number;
-  readonly loading: number;
-  /** The database that it has replaced, under the name that it is kept by; null when that was a clone, and is gone. */
-  readonly kept: string | null;
-  /** Rows per table, exactly, when it was taken. */
-  readonly counts: Readonly<Record<string, number>>;
-}
-
 const clonePrefix = "clone-";
 /** Of replaced databases that were clones themselves: nobody needs them. */
 const gonePrefix = "gone-";
@@ -77,7 +64,7 @@ const gonePrefix = "gone-";
  *
  * @throws RehearsalError, BackupError or what cancelled it; staging's database is as it was then, and production's was read
  */
-export async function cloneProduction(wish: CloneWish, activity: Activity): Promise<Clone> {
+export async function cloneProduction(wish: CloneWish, activity: Activity): Promise<CloneFact> {
   const { staging, site, stack } = wish;
   const backups = sitePath(site, site.backup.folder);
   await mkdir(backups, { recursive: true, mode: 0o700 });
@@ -105,7 +92,7 @@ interface Work {
   readonly lock: UpgradeLock;
 }
 
-async function cloneThrough(client: Client, work: Work, activity: Activity): Promise<Clone> {
+async function cloneThrough(client: Client, work: Work, activity: Activity): Promise<CloneFact> {
   const { wish, folder } = work;
   const { production, staging, site, masked, partPages } = wish;
   const { jobs } = site.backup;

@@ -11,20 +11,11 @@ import { databaseFolder } from "../../backup/manifest";
 import { type Client, type DatabaseAddress, withClient } from "../../postgres/connection";
 import { relationName, strictIdentifier, textLiteral } from "../../postgres/identifiers";
 import { inTransaction } from "../../postgres/transaction";
+import type { MaskFact } from "../../report/rehearsal-facts";
 import { copying, workOff } from "./copying";
 import { faultWithoutValues, RehearsalError } from "./error";
 import { type MaskKey, useMaskKey } from "./mask-key";
 import type { MaskedTable } from "./masking";
-
-/** A masked column, with how many of its values were read through the mask. */
-export interface MaskedColumn {
-  readonly table: string;
-  readonly column: string;
-  readonly kind: MaskedTable["masks"][number]["kind"];
-  readonly rows: number;
-  /** Values that are not null. */
-  readonly values: number;
-}
 
 /** A masked table as files of COPY's text form, compressed. */
 export interface TakenTable {
@@ -37,7 +28,7 @@ export interface TakenTable {
 export interface Taken {
   readonly dump: Dump;
   readonly tables: readonly TakenTable[];
-  readonly columns: readonly MaskedColumn[];
+  readonly columns: readonly MaskFact[];
   /** How long production's snapshot was open. */
   readonly milliseconds: number;
 }
@@ -191,7 +182,7 @@ async function countPart(client: Client, table: MaskedTable, from: string): Prom
   return { rows: all, values: table.masks.map((_, index) => found[2 * index] ?? 0) };
 }
 
-function columnsOf(masked: readonly MaskedTable[], taken: readonly Part[]): MaskedColumn[] {
+function columnsOf(masked: readonly MaskedTable[], taken: readonly Part[]): MaskFact[] {
   return masked.flatMap((table) =>
     table.masks.map(({ column, kind }, index) => {
       const parts = taken.filter((part) => part.table === table);

@@ -5,9 +5,10 @@ import { join } from "node:path";
 import { type DatabaseAddress, parseDatabaseUrl, withClient } from "../../postgres/connection";
 import { readMaskTables } from "../../postgres/mask-facts";
 import { loadParser } from "../../postgres/statements";
-import { type Clone, cloneProduction, type CloneWish } from "../../rehearsal/staging/clone";
+import { cloneProduction, type CloneWish } from "../../rehearsal/staging/clone";
 import { planMasking } from "../../rehearsal/staging/masking";
 import type { MaskingRule } from "../../rehearsal/staging/settings";
+import type { CloneFact } from "../../report/rehearsal-facts";
 import { parseSettings, siteOf } from "../../settings";
 import { testDatabase } from "../support/postgres";
 import { installOn, query } from "./installation";
@@ -113,7 +114,7 @@ export async function wishOf(
 }
 
 /** Clones, and answers all that was said. */
-export async function clone(wish: CloneWish, lines: string[] = []): Promise<Clone> {
+export async function clone(wish: CloneWish, lines: string[] = []): Promise<CloneFact> {
   return cloneProduction(wish, { signal: new AbortController().signal, progress: (line) => void lines.push(line) });
 }
 
