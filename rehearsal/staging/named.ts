@@ -68,6 +68,7 @@ export async function nameStack({ name, settings, site }: StackToName): Promise<
     database: await nameDatabase(address),
     folders: {
       environmentFile: environment,
+      ...(settings.composeFile === "" ? {} : { composeFile: await followed(sitePath(site, settings.composeFile)) }),
       installation: await followed(resolve(site.installation)),
       configFolder: await followed(sitePath(site, site.configFolder)),
       "backup.folder": await followed(sitePath(site, site.backup.folder)),

@@ -3,17 +3,14 @@ import { hostname } from "node:os";
 import type { Activity } from "../../phases/attempt";
 import { describeRefusals, WorldFault } from "../../phases/faults";
 import { type Look, look } from "../../phases/preflight";
-import { logMarks, readEnvironment, serviceSpecs, type Site } from "../../phases/site";
+import { logMarks, serviceSpecs, type Site } from "../../phases/site";
 import { findRelease } from "../../planner/chain";
 import { type Acceptance, type Acceptances, judgeBreaking, judgeHazards } from "../../planner/gates";
 import type { Plan } from "../../planner/plan";
 import { type DatabaseAddress, withClient } from "../../postgres/connection";
-import { countRows } from "../../postgres/counts";
 import { errorText } from "../../postgres/errors";
 import { readLedger } from "../../postgres/ledger";
 import { readStory } from "../../postgres/ledger-story";
-import { compareSchemas, readSchemaLines } from "../../postgres/schema-lines";
-import { inTransaction } from "../../postgres/transaction";
 import type { Catalogue } from "../../releases/release";
 import type { CheckFact } from "../../report/facts";
 import type { LoadFact, RehearsalFacts, TrialRun } from "../../report/rehearsal-facts";
@@ -25,6 +22,7 @@ import { runK6 } from "./k6";
 import { portsOf, requestsOf } from "./load-paths";
 import { judgeLoad, runLoadTest } from "./load-test";
 import type { RehearsalSettings } from "./settings";
+import { compareStates, readState, type State } from "./state";
 import { runTest } from "./test-command";
 
 /** Whoever runs `octollm up` on the staging stack with other settings than those of its file. */
@@ -122,14 +120,7 @@ function acceptAll(plan: Plan): Partial<Acceptances> {
   };
 }
 
-/** Staging before the upgrade, to compare the way back with. */
-interface Before {
-  readonly schema: readonly string[];
-  readonly counts: Readonly<Record<string, number>>;
-  readonly environment: string;
-}
-
-async function clone(wish: StagingRehearsal, facts: Growing, activity: Activity): Promise<Before> {
+async function clone(wish: StagingRehearsal, facts: Growing, activity: Activity): Promise<State> {
   const { site, stack, production, staging, from, masked, catalogue } = wish;
   const { observation } = await lookAt(wish, from);
   facts.clone = await cloneProduction(
@@ -147,16 +138,7 @@ async function clone(wish: StagingRehearsal, facts: Growing, activity: Activity)
     },
     activity,
   );
-  return readBefore(wish);
-}
-
-async function readBefore({ site, staging }: StagingRehearsal): Promise<Before> {
-  const { sha256 } = await readEnvironment(site);
-  return withClient(staging, { name: "rehearse", readOnly: true }, async (client) => ({
-    environment: sha256,
-    counts: await countRows(client),
-    schema: await inTransaction(client, "ISOLATION LEVEL REPEATABLE READ READ ONLY", () => readSchemaLines(client)),
-  }));
+  return readState(wish);
 }
 
 async function goUp(wish: StagingRehearsal, facts: Growing, activity: Activity): Promise<void> {
@@ -257,7 +239,7 @@ async function load(
 
 async function goBack(
   wish: StagingRehearsal,
-  { facts, before }: { facts: Growing; before: Before },
+  { facts, before }: { facts: Growing; before: State },
   activity: Activity,
 ): Promise<void> {
   const { outcome } = await lookAt(wish, wish.from);
@@ -271,35 +253,8 @@ async function goBack(
     facts.faults = [...facts.faults, `the way back to OctoLLM ${wish.from} failed`];
     return;
   }
-  facts.backChecks = compare(before, await readBefore(wish));
+  facts.backChecks = compareStates(before, await readState(wish));
   note(facts, facts.backChecks, "things are not as before the upgrade");
-}
-
-/** The services may have written, by the test and the load: rows may have been added. */
-function compare(before: Before, now: Before): CheckFact[] {
-  const { missing, added } = compareSchemas(before.schema, now.schema);
-  const differences = [...missing.map((line) => `is missing: ${line}`), ...added.map((line) => `is new: ${line}`)];
-  const fewer = Object.entries(before.counts).filter(([table, rows]) => (now.counts[table] ?? -1) < rows);
-  const more = Object.entries(before.counts).filter(([table, rows]) => (now.counts[table] ?? 0) > rows);
-  const count = ([table, rows]: [string, number]) =>
-    `${table}: ${rows} rows before, ${now.counts[table] ?? "no table"} now`;
-  return [
-    {
-      check: "every object of the database is as before",
-      passed: differences.length === 0,
-      detail: differences.slice(0, 10).join("\n") || `${before.schema.length} objects`,
-    },
-    {
-      check: "no table has fewer rows than before",
-      passed: fewer.length === 0,
-      detail: [...fewer, ...more].map(count).join("\n") || "the same in every table",
-    },
-    {
-      check: ".env is as before, byte for byte",
-      passed: before.environment === now.environment,
-      detail: "by its SHA-256",
-    },
-  ];
 }
 
 async function describeStaging(wish: StagingRehearsal): Promise<string[]> {

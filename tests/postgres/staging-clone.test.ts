@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import type { DatabaseAddress } from "../../postgres/connection";
+import { type DatabaseAddress, withClient } from "../../postgres/connection";
 import { cloneProduction } from "../../rehearsal/staging/clone";
+import { newMaskKey, useMaskKey } from "../../rehearsal/staging/mask-key";
 import type { MaskingRule } from "../../rehearsal/staging/settings";
 import {
   clone,
@@ -105,6 +107,21 @@ describe("a masked clone of production's database", function () {
     const [first, second] = [await names(), await names()];
     assert.match(first ?? "", /^[0-9a-f]{32}$/);
     assert.notEqual(first, second);
+  });
+
+  it("hashes by HMAC-SHA-256", async () => {
+    const { masked } = await plan(production, [{ table: "people", column: "name", as: "hash" }]);
+    const row = await withClient(production, { name: "test", readOnly: true }, async (client) => {
+      await useMaskKey(client, newMaskKey(Buffer.from("a key")));
+      const hash = masked[0]?.masks[0]?.expression ?? "";
+      return (
+        await client.query<{ name: string; hash: string }>(`SELECT name, ${hash} AS hash FROM people WHERE id = 7`)
+      ).rows[0];
+    });
+    const expected = createHmac("sha256", "a key")
+      .update(row?.name ?? "")
+      .digest("hex");
+    assert.equal(row?.hash, expected.slice(0, 32));
   });
 
   it("takes staging's name, and keeps the database that it replaces, but no earlier clone", async () => {
