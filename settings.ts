@@ -4,6 +4,7 @@ import { events, formats } from "./notify/message";
 import type { ServiceSettings, Site } from "./phases/site";
 import { isTimezone, weekdays } from "./planner/window";
 import { isHazardName } from "./postgres/hazards/table";
+import { rehearsalSchema } from "./rehearsal/staging/settings";
 import { invariant, pattern, smokeRequest } from "./releases/check-schema";
 
 const text = z.string().min(1, "must not be empty");
@@ -138,6 +139,7 @@ const schema = z.strictObject({
     .prefault({}),
   notify: z.array(notifySchema).max(20).default([]),
   window: windowSchema.prefault({}),
+  rehearsal: rehearsalSchema.prefault({}),
   onFailure: z.enum(["restart", "leave"]).default("restart"),
   restoreFrom: z.string().default(""),
   stopAfter: z.enum(["", "backup", "migrate"]).default(""),
@@ -157,7 +159,7 @@ const schemas = {
 /** Keys whose value Pulumi hands over as JSON. */
 const structured = new Set([
   ...["database", "docker", "services", "backup", "quiesce", "migration", "verification", "preview"],
-  ...["report", "notify", "window", "allowHazards"],
+  ...["report", "notify", "window", "rehearsal", "allowHazards"],
 ]);
 
 /** The keys that hold secrets, and must be kept as such. */

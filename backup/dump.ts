@@ -15,6 +15,10 @@ export interface DumpOptions {
   /** Folder to be made by pg_dump. */
   readonly target: string;
   readonly jobs: number;
+  /** Further arguments for pg_dump. */
+  readonly moreArguments?: (tools: DumpTools) => readonly string[];
+  /** Work that reads the dump's snapshot beside it; when it fails, so does the dump. */
+  readonly beside?: (snapshot: string, signal: AbortSignal) => Promise<void>;
   readonly progress: (line: string) => void;
   readonly signal: AbortSignal;
 }
@@ -81,7 +85,7 @@ interface SnapshotDump extends DumpOptions {
   readonly compression: string;
 }
 
-/** Both at once, since the snapshot must stay open for the dump's workers anyway; when one fails, the other is ended. */
+/** All at once, since the snapshot must stay open for the dump's workers anyway; when one fails, the others are ended. */
 async function dumpAndRead(client: Client, options: SnapshotDump, database: string): Promise<SnapshotFacts> {
   const { address, progress } = options;
   const failed = new AbortController();
@@ -97,8 +101,10 @@ async function dumpAndRead(client: Client, options: SnapshotDump, database: stri
     const counts = await countsInSnapshot(client);
     return { counts, cluster: await readCluster(client, database), schema: await readSchemaLines(client) };
   }).catch(endOther);
-  const [dumped, counted] = await Promise.allSettled([dumping, counting]);
-  if (dumped.status === "fulfilled" && counted.status === "fulfilled") return counted.value;
+  const reading = (options.beside?.(options.snapshot, signal) ?? Promise.resolve()).catch(endOther);
+  const [dumped, counted, read] = await Promise.allSettled([dumping, counting, reading]);
+  const areDone = dumped.status === "fulfilled" && read.status === "fulfilled";
+  if (areDone && counted.status === "fulfilled") return counted.value;
   options.signal.throwIfAborted();
   // The other one was only ended because of the first.
   throw failed.signal.reason as Error;
@@ -115,10 +121,12 @@ async function runDump({
   sizes,
   tools,
   compression,
+  moreArguments,
   progress,
   signal,
 }: SnapshotDump): Promise<void> {
   const args = [
+    ...(moreArguments?.(tools) ?? []),
     "--format=directory",
     `--jobs=${jobs}`,
     `--compress=${compression}`,

@@ -46,7 +46,7 @@ export async function freeForData(address: DatabaseAddress): Promise<DiskFacts["
 }
 
 /** Free bytes of the file system on which a path is, or will be once it is made. */
-async function freeBytes(path: string): Promise<number | null> {
+export async function freeBytes(path: string): Promise<number | null> {
   for (let place = path; ; place = dirname(place)) {
     const found = await statfs(place).catch(() => null);
     if (found) return found.bavail * found.bsize;

@@ -1,6 +1,6 @@
 import { strict as assert } from "node:assert";
 
-import { DockerStack, dockerEngines } from "./support/stack";
+import { dockerEngines, DockerStack } from "./support/stack";
 
 /** What an engine writes when a step begins, and on the way to which release it is killed then. */
 const kills: readonly [step: RegExp, version: "1.0.0" | "0.1.0"][] = [
