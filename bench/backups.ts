@@ -7,9 +7,10 @@ import { backupInstallation } from "../backup/backup";
 import { loadBeside } from "../backup/beside";
 import { loadCluster } from "../backup/cluster";
 import { loadSchema } from "../backup/compare";
+import { libpqEnvironment } from "../backup/libpq-environment";
 import { loadDump } from "../backup/load";
 import { readManifest } from "../backup/manifest";
-import { chooseDumpTools, libpqEnvironment } from "../backup/tools";
+import { chooseDumpTools } from "../backup/tools";
 import { createInstallation } from "../demo/installation";
 import type { PrivatePostgres } from "../demo/private-postgres";
 import { parseDatabaseUrl, withClient } from "../postgres/connection";
@@ -73,7 +74,7 @@ export async function benchBackups(
 
 async function raceBackups(home: string, databaseUrl: string, rounds: number): Promise<string> {
   const address = parseDatabaseUrl(databaseUrl);
-  const tools = await chooseDumpTools({ serverMajor: 1, signal });
+  const tools = await chooseDumpTools({ serverMajor: 1, inside: null, signal });
   const shell = (command: string) => run("/bin/sh", ["-c", command], { env: libpqEnvironment(address), cwd: home });
   const rivals = {
     "pg_dump > file": () => shell(`${tools.dump} > plain.sql`),
@@ -106,6 +107,7 @@ async function backUp(home: string, databaseUrl: string): Promise<void> {
     planId: "bench",
     attempt: 1,
     jobs: 2,
+    inside: null,
     verify: "checksums",
     invariants: [],
     recipients: [],
@@ -136,7 +138,7 @@ async function raceRestores(home: string, databaseUrl: string, rounds: number): 
   };
   const env = libpqEnvironment(address);
   const create = () => run("createdb", ["-T", "template0", target.database], { env });
-  const loading = { address: target, folder, manifest, jobs: 2, label: "bench", ...quiet };
+  const loading = { address: target, folder, manifest, jobs: 2, inside: null, label: "bench", ...quiet };
   const rivals = {
     "psql < file": fresh(async () => {
       await create();
