@@ -17,6 +17,9 @@ import type { ToolHost, ToolRun } from "./tool-host";
  * What the place runs in front of a program. The first line of standard input is the password: arguments and environment
  * of an exec can be read by whoever may ask the place's engine, what is fed to it cannot. Then it says which process is to
  * be killed when the program shall end: nobody ends it just because we are gone.
+ *
+ * No process may ever be left to the container's first one, which is PostgreSQL itself: it takes an unknown child that was
+ * killed for a crashed session, and ends all sessions. So every shell here waits for all that it has started.
  */
 const begin = `umask 077
 IFS= read -r PGPASSWORD
@@ -27,21 +30,28 @@ const feedingScript = `${begin}
 echo "octollm-pid $$" >&2
 exec "$@"`;
 
-/** In front of a program that reads nothing: standard input stays open as long as we are there, and it is ended after that. */
+/** In front of a program that reads nothing: it is ended when standard input ends, at the latest when we do. */
 const guardingScript = `${begin}
-exec 3<&0
-"$@" </dev/null 3<&- &
+exec 3<&0 </dev/null
+(
+  trap 'kill -TERM $program 2>/dev/null' TERM
+  "$@" 3<&- &
+  program=$!
+  echo "octollm-pid $program" >&2
+  wait $program
+  code=$?
+  while kill -0 $program 2>/dev/null; do wait $program; code=$?; done
+  echo "octollm-end" >&2
+  exit $code
+) 3<&- &
 child=$!
-echo "octollm-pid $child" >&2
-{ cat <&3; kill -TERM $child; } >/dev/null 2>&1 &
-watcher=$!
-exec 3<&-
-wait $child
-code=$?
-kill $watcher 2>/dev/null
-exit $code`;
+cat <&3 >/dev/null
+kill -TERM $child 2>/dev/null
+wait $child`;
 
 const patienceMs = 5_000;
+/** Lines of what a program said that an error tells. */
+const longestStory = 40;
 
 /** PostgreSQL's programs in the container or pod of the server, which they reach on its own loopback interface. */
 export function insideHost(place: ExecPlace): ToolHost {
@@ -132,23 +142,29 @@ function variables({ session }: ToolRun, port: number | null): string[] {
 
 async function runInside(place: ExecPlace, run: ToolRun, port: number | null): Promise<string> {
   const { program, args, input, signal } = run;
+  const password = run.session?.address.password ?? "";
+  if (/[\r\n]/.test(password)) throw new BackupError("A password of more than one line cannot be used in a container.");
   const script = input ? feedingScript : guardingScript;
   const argv = ["/bin/sh", "-c", script, "sh", "env", ...variables(run, port), program, ...args];
   const letGo = new AbortController();
-  const process: { id?: string } = {};
+  const feed = input ? feedInput(password, input) : feedNothing(password);
+  const said: string[] = [];
   const tail = new LineTail((line) => {
-    const pid = /^octollm-pid (\d+)$/.exec(line)?.[1];
-    if (pid === undefined) run.onLine?.(line);
-    else process.id = pid;
+    const [, word, pid] = /^octollm-(pid|end) ?(\d*)$/.exec(line) ?? [];
+    if (word === "end") feed.end();
+    else if (word === "pid") feed.pid = pid;
+    else {
+      run.onLine?.(line);
+      said.push(line);
+      if (said.length > longestStory) said.shift();
+    }
   });
-  const stopAbort = endOnAbort(place, process, { signal, letGo });
+  const stopAbort = endOnAbort(place, feed, { signal, letGo });
   try {
-    const password = run.session?.address.password ?? "";
-    const { exitCode, output } = await exchange(place, argv, { run, password, tail, signal: letGo.signal });
+    const { exitCode, output } = await exchange(place, argv, { run, feed, tail, signal: letGo.signal });
     signal.throwIfAborted();
-    const said = tail.text().replace(/^octollm-pid \d+\n?/, "");
-    if (exitCode !== 0) throw new ChildFailure({ program: `${program} in ${place.name}`, exitCode, said });
-    return output;
+    if (exitCode === 0) return output;
+    throw new ChildFailure({ program: `${program} in ${place.name}`, exitCode, said: said.join("\n") });
   } catch (error) {
     signal.throwIfAborted();
     throw error;
@@ -157,9 +173,42 @@ async function runInside(place: ExecPlace, run: ToolRun, port: number | null): P
   }
 }
 
+/** What goes to a program's standard input. */
+interface Feed {
+  readonly stream: Readable;
+  /** The process that is to be killed, once it is known. */
+  pid?: string | undefined;
+  /** Ends it before its time. */
+  readonly end: () => void;
+  /** What was wrong with the input itself. */
+  readonly fault: () => Error | undefined;
+}
+
+function feedInput(password: string, input: Readable): Feed {
+  let fault: Error | undefined;
+  async function* whole() {
+    yield Buffer.from(`${password}\n`);
+    try {
+      for await (const chunk of input) yield chunk as Buffer;
+    } catch (error) {
+      fault = error as Error;
+      throw error;
+    }
+  }
+  const stream = Readable.from(whole(), { objectMode: false });
+  return { stream, end: () => stream.destroy(), fault: () => fault };
+}
+
+/** The password, and then nothing for as long as the program is to run. */
+function feedNothing(password: string): Feed {
+  const stream = new PassThrough();
+  stream.write(`${password}\n`);
+  return { stream, end: () => stream.end(), fault: () => undefined };
+}
+
 interface Exchange {
   readonly run: ToolRun;
-  readonly password: string;
+  readonly feed: Feed;
   readonly tail: LineTail;
   readonly signal: AbortSignal;
 }
@@ -168,12 +217,9 @@ interface Exchange {
 async function exchange(
   place: ExecPlace,
   argv: readonly string[],
-  { run, password, tail, signal }: Exchange,
+  { run, feed, tail, signal }: Exchange,
 ): Promise<{ exitCode: number | null; output: string }> {
-  if (/[\r\n]/.test(password)) throw new BackupError("A password of more than one line cannot be used in a container.");
-  const fed = feedOf(password, run.input);
   const errors = new Writable({
-    decodeStrings: true,
     write(chunk: Buffer, _encoding, done) {
       tail.add(chunk.toString("utf8"));
       done();
@@ -182,31 +228,13 @@ async function exchange(
   const chunks: Buffer[] = [];
   const output = new PassThrough();
   const taking = run.output ? pipeline(output, run.output) : collect(output, chunks);
-  const running = place.exec(argv, { input: fed.stream, output, errors }, signal);
+  const running = place.exec(argv, { input: feed.stream, output, errors }, signal);
   const [exit, taken] = await Promise.allSettled([running, taking]);
   if (taken.status === "rejected") throw taken.reason;
-  const fault = fed.fault();
+  const fault = feed.fault();
   if (fault) throw fault;
   if (exit.status === "rejected") throw exit.reason;
   return { exitCode: exit.value, output: Buffer.concat(chunks).toString("utf8") };
-}
-
-/** The password's line, and then the input; without one it stays open. */
-function feedOf(password: string, input: Readable | undefined): { stream: Readable; fault: () => Error | undefined } {
-  let fault: Error | undefined;
-  async function* lines(source: Readable) {
-    yield Buffer.from(`${password}\n`);
-    try {
-      for await (const chunk of source) yield chunk as Buffer;
-    } catch (error) {
-      fault = error as Error;
-      throw error;
-    }
-  }
-  if (input) return { stream: Readable.from(lines(input), { objectMode: false }), fault: () => fault };
-  const open = new PassThrough();
-  open.write(`${password}\n`);
-  return { stream: open, fault: () => undefined };
 }
 
 async function collect(from: Readable, chunks: Buffer[]): Promise<void> {
@@ -216,18 +244,19 @@ async function collect(from: Readable, chunks: Buffer[]): Promise<void> {
 /** Ends the program where it runs: SIGTERM first, SIGKILL after five seconds, and then it is let go of. */
 function endOnAbort(
   place: ExecPlace,
-  process: { readonly id?: string },
+  feed: Feed,
   { signal, letGo }: { signal: AbortSignal; letGo: AbortController },
 ): () => void {
   const kill = async (name: "TERM" | "KILL") => {
-    if (process.id === undefined) return letGo.abort(signal.reason);
-    const nothing = () => ({
+    // A program that nobody has told of yet is ended by the end of what it is fed.
+    if (feed.pid === undefined) return feed.end();
+    const argv = ["/bin/sh", "-c", `kill -${name} "$0"`, feed.pid];
+    const streams = {
       input: Readable.from([]),
       output: new PassThrough().resume(),
       errors: new PassThrough().resume(),
-    });
-    const argv = ["/bin/sh", "-c", `kill -${name} "$0"`, process.id];
-    await place.exec(argv, nothing(), AbortSignal.timeout(patienceMs)).catch(() => letGo.abort(signal.reason));
+    };
+    await place.exec(argv, streams, AbortSignal.timeout(patienceMs)).catch(() => letGo.abort(signal.reason));
   };
   const timers: NodeJS.Timeout[] = [];
   const abort = () => {
@@ -249,19 +278,32 @@ interface Copies {
   readonly signal: AbortSignal;
 }
 
+/** Makes a folder, and removes it at the end of standard input: at the latest when we are gone. */
+const holdFolder = 'mkdir -p /tmp && mkdir -m 700 "$0" || exit; echo made >&2; cat >/dev/null; rm -rf "$0"';
+
 /** Copies files into a private folder there, and removes it again. */
 async function withCopies<T>(place: ExecPlace, copies: Copies, use: (folder: string) => Promise<T>): Promise<T> {
   const { folder, names, signal } = copies;
   const there = `/tmp/octollm-${randomBytes(8).toString("hex")}`;
-  const shell = (script: string, input?: Readable) =>
-    runInside(place, { program: "/bin/sh", args: ["-c", script, there], signal, ...(input ? { input } : {}) }, null);
+  const shell = (script: string, run: Pick<ToolRun, "input" | "onLine" | "signal">) =>
+    runInside(place, { program: "/bin/sh", args: ["-c", script, there], ...run }, null);
+  const open = new PassThrough();
+  let made: () => void;
+  const ready = new Promise<void>((resolve) => (made = resolve));
+  const held = shell(holdFolder, {
+    input: open,
+    onLine: (line) => line === "made" && made(),
+    // Also an abort only ends its input, so that it clears up.
+    signal: new AbortController().signal,
+  });
   try {
+    await Promise.race([ready, held]);
     const archive = Readable.from(createTar({ cwd: folder, portable: true }, [...names]), { objectMode: false });
-    await shell('mkdir -p /tmp && mkdir -m 700 "$0" && tar -xf - -C "$0"', archive);
+    await shell('exec tar -xf - -C "$0"', { input: archive, signal });
     return await use(there);
   } finally {
-    const run = { program: "/bin/rm", args: ["-rf", there], signal: AbortSignal.timeout(patienceMs) };
+    open.end();
     // Whoever has lost the place cannot clear up in it either.
-    await runInside(place, run, null).catch(() => undefined);
+    await held.catch(() => undefined);
   }
 }

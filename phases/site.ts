@@ -6,8 +6,7 @@ import { readDotenv } from "../environment/write";
 import type { Goal } from "../planner/world";
 import { type DatabaseAddress, parseDatabaseUrl } from "../postgres/connection";
 import { ownCatalogue } from "../releases/catalogue";
-import { containerPlace } from "../runtimes/docker/exec";
-import { runtime } from "../runtimes/driver";
+import { containers, runtime } from "../runtimes/driver";
 import type { ExecPlace } from "../runtimes/exec";
 import type { CommonSpec, ContainerSpec, LogMark, ProcessSpec, ServiceSpec } from "../runtimes/runtime";
 
@@ -78,7 +77,7 @@ export function sitePath(site: Pick<Site, "installation">, path: string): string
 
 /** Where PostgreSQL's tools are looked for when this host has none that will do; null for nowhere else. */
 export function toolPlace({ database, docker }: Pick<Site, "database" | "docker">): ExecPlace | null {
-  return database.container ? containerPlace(database.container, docker?.host ?? "") : null;
+  return database.container ? containers().containerPlace(database.container, docker?.host ?? "") : null;
 }
 
 /** The folder of the releases. */

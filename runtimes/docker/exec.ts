@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import type { Readable, Writable } from "node:stream";
+import type { Duplex, Readable, Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 
 import type Docker from "dockerode";
@@ -16,37 +16,47 @@ import { ask, EngineError } from "./engine";
  */
 export function containerPlace(container: string, engine: string): ExecPlace {
   const name = `container '${container}'`;
-  const exec = async (argv: readonly string[], streams: ExecStreams, signal: AbortSignal): Promise<number | null> => {
-    signal.throwIfAborted();
-    const created = await ask(engine, (docker) =>
-      docker.getContainer(container).exec({
-        Cmd: [...argv],
-        AttachStdin: true,
-        AttachStdout: true,
-        AttachStderr: true,
-      }),
-    );
-    if (created === null) throw new EngineError(`There is no ${name}.`, 404);
-    const socket = await ask(engine, () => created.start({ hijack: true, stdin: true }));
-    if (socket === null) throw new EngineError(`There is no ${name} any more.`, 404);
-    const letGo = () => socket.destroy();
-    signal.addEventListener("abort", letGo, { once: true });
-    try {
-      // The program may end without having read all: then only its exit code counts.
-      const feeding = pipeline(streams.input, socket, { end: true }).catch(() => undefined);
-      await separate(socket, streams);
-      streams.input.destroy();
-      await feeding;
-      signal.throwIfAborted();
-      return await exitCode(engine, created, signal);
-    } finally {
-      signal.removeEventListener("abort", letGo);
-      socket.destroy();
-      streams.output.end();
-      streams.errors.end();
-    }
+  const start = async (argv: readonly string[]) => {
+    const streams = { AttachStdin: true, AttachStdout: true, AttachStderr: true };
+    const exec = await ask(engine, (docker) => docker.getContainer(container).exec({ Cmd: [...argv], ...streams }));
+    const socket = exec && (await ask(engine, () => exec.start({ hijack: true, stdin: true })));
+    if (!exec || !socket) throw new EngineError(`There is no ${name}.`, 404);
+    return { exec, socket };
   };
-  return { name, exec };
+  return {
+    name,
+    exec: async (argv, streams, signal) => {
+      try {
+        signal.throwIfAborted();
+        const { exec, socket } = await start(argv);
+        await converse(socket, streams, signal);
+        return await exitCode(engine, exec, signal);
+      } finally {
+        streams.output.end();
+        streams.errors.end();
+      }
+    },
+  };
+}
+
+/** Feeds a program and takes what it writes, until it has ended. */
+async function converse(socket: Duplex, streams: ExecStreams, signal: AbortSignal): Promise<void> {
+  const letGo = () => socket.destroy();
+  signal.addEventListener("abort", letGo, { once: true });
+  try {
+    // The program may end without having read all: then only its exit code counts.
+    const feeding = pipeline(streams.input, socket).catch(() => undefined);
+    await separate(socket, streams);
+    streams.input.destroy();
+    await feeding;
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  } finally {
+    signal.removeEventListener("abort", letGo);
+    socket.destroy();
+  }
+  signal.throwIfAborted();
 }
 
 const headerBytes = 8;
