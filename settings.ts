@@ -108,6 +108,7 @@ const schema = z.strictObject({
       key: text.default("DATABASE_URL"),
       host: z.string().default(""),
       port: z.int().min(0).max(65535).default(0),
+      container: z.string().optional(),
     })
     .prefault({}),
   databaseUrl: z.string().default(""),

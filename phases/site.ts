@@ -6,7 +6,8 @@ import { readDotenv } from "../environment/write";
 import type { Goal, WantedChecks } from "../planner/world";
 import { type DatabaseAddress, parseDatabaseUrl } from "../postgres/connection";
 import { ownCatalogue } from "../releases/catalogue";
-import { runtime } from "../runtimes/driver";
+import { containers, runtime } from "../runtimes/driver";
+import type { ExecPlace } from "../runtimes/exec";
 import type { CommonSpec, ContainerSpec, LogMark, ProcessSpec, ServiceSpec } from "../runtimes/runtime";
 
 /** One service as the settings describe it; times in seconds. `{version}` in texts stands for the release. */
@@ -65,9 +66,15 @@ export interface Site {
   readonly composeFile?: string;
   /** Folder of releases; empty for this program's own. */
   readonly catalogue: string;
-  readonly database: { readonly key: string; readonly host: string; readonly port: number };
   /** Only of target `docker`. */
   readonly docker?: { readonly host: string };
+  readonly database: {
+    readonly key: string;
+    readonly host: string;
+    readonly port: number;
+    /** Name of the container that the server runs in; absent or empty for none. */
+    readonly container?: string | undefined;
+  };
   readonly services: readonly ServiceSettings[];
   readonly backup: BackupSettings;
   readonly quiesce: { readonly timeout: number; readonly terminate: boolean };
@@ -80,6 +87,11 @@ export interface Site {
 /** A path of the installation, made absolute. */
 export function sitePath(site: Pick<Site, "installation">, path: string): string {
   return isAbsolute(path) ? path : resolve(site.installation, path);
+}
+
+/** Where PostgreSQL's tools are looked for when this host has none that will do; null for nowhere else. */
+export function toolPlace({ database, docker }: Pick<Site, "database" | "docker">): ExecPlace | null {
+  return database.container ? containers().containerPlace(database.container, docker?.host ?? "") : null;
 }
 
 /** The folder of the releases. */

@@ -222,14 +222,14 @@ function outputs(inputs: Properties, plan: Plan, { observation }: Look): Propert
 
 /** With what, and on how much, the plan works: all of it moves by itself, so it is told and not kept. */
 async function estimate(site: Site, plan: Plan, { observation }: Look): Promise<string[]> {
-  const { address, catalogue, database, ledger, world } = observation;
+  const { address, catalogue, database, ledger, world, backups } = observation;
   const budgetMs = site.preview.budget * 1000;
   const losses = [
     ...(await describeLosses(plan, { site, address, database })),
     ...(await describeDownLosses(plan, { catalogue, address, budgetMs })),
   ];
   const tool = plan.backup.required && "found" in world.dumpTool ? row("tool", world.dumpTool.found) : [];
-  const pruned = await describePruning(site, ledger);
+  const pruned = await describePruning(site, ledger, backups);
   return [
     ...losses.flatMap((text) => row("loses", text)),
     ...tool,

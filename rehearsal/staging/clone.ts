@@ -6,7 +6,7 @@ import { createPartial, partialSuffix, removeDeadPartials } from "../../backup/p
 import { dropDeadScratches } from "../../backup/scratch";
 import type { Activity } from "../../phases/attempt";
 import { keepAttemptNumber } from "../../phases/attempt-number";
-import { type Site, sitePath } from "../../phases/site";
+import { type Site, sitePath, toolPlace } from "../../phases/site";
 import { restoreNames } from "../../planner/restore-names";
 import { type Client, type DatabaseAddress, withClient } from "../../postgres/connection";
 import { readDatabaseSettings } from "../../postgres/database-settings";
@@ -171,7 +171,8 @@ async function load(client: Client, { wish, folder, incoming, taken }: Loading, 
     await createMarkedDatabase(client, { name: incoming, settings, mark });
     // Nobody else has business there before it is whole and compared.
     await client.query(`REVOKE ALL ON DATABASE ${strictIdentifier(incoming)} FROM PUBLIC`);
-    await loadClone({ address, folder, taken, serverMajor: rows[0]?.major ?? 0, jobs: site.backup.jobs, ...activity });
+    const where = { serverMajor: rows[0]?.major ?? 0, inside: toolPlace(site), jobs: site.backup.jobs };
+    await loadClone({ address, folder, taken, ...where, ...activity });
     activity.progress("clone: comparing rows, objects, invariants and masks");
     const faults = await judgeClone({ address, taken }, { revision, invariants });
     if (faults.length > 0)

@@ -1,15 +1,15 @@
 import { createReadStream } from "node:fs";
-import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 
 import { from as copyFrom } from "pg-copy-streams";
 
-import { ChildFailure, runChild } from "../../backup/child-process";
+import { ChildFailure } from "../../backup/child-process";
 import { CopyWatch } from "../../backup/copy-progress";
-import { databaseFolder } from "../../backup/manifest";
+import { withDumpArchive } from "../../backup/dump-archive";
 import { withRestoreList } from "../../backup/restore-list";
-import { chooseDumpTools, libpqEnvironment } from "../../backup/tools";
+import { chooseDumpTools } from "../../backup/tools";
+import { analyzeDatabase } from "../../postgres/analyze";
 import { checkInvariant, compareCounts } from "../../postgres/checks";
 import { type Client, type DatabaseAddress, withClient } from "../../postgres/connection";
 import { countsInSnapshot } from "../../postgres/counts";
@@ -18,6 +18,7 @@ import { relationName, strictIdentifier } from "../../postgres/identifiers";
 import { compareSchemas, readSchemaLines } from "../../postgres/schema-lines";
 import { inTransaction } from "../../postgres/transaction";
 import type { Invariant } from "../../releases/release";
+import type { ExecPlace } from "../../runtimes/exec";
 import { copying, workOff } from "./copying";
 import { faultWithoutValues, RehearsalError, withoutRows } from "./error";
 import type { MaskedTable } from "./masking";
@@ -30,6 +31,8 @@ export interface CloneLoad {
   readonly folder: string;
   readonly taken: Taken;
   readonly serverMajor: number;
+  /** Where tools may be looked for besides this host. */
+  readonly inside: ExecPlace | null;
   readonly jobs: number;
   readonly progress: (line: string) => void;
   readonly signal: AbortSignal;
@@ -42,29 +45,29 @@ export interface CloneLoad {
  * @throws RehearsalError whose text holds no value of a row
  */
 export async function loadClone(load: CloneLoad): Promise<void> {
-  const { address, folder, taken, serverMajor, jobs, progress, signal } = load;
-  const tools = await chooseDumpTools({ serverMajor, signal });
-  const dump = join(folder, databaseFolder);
+  const { address, folder, taken, serverMajor, inside, jobs, progress, signal } = load;
+  const tools = await chooseDumpTools({ serverMajor, inside, signal });
+  const session = { address, name: "octollm-upgrade: pg_restore" };
+  const dump = { folder, tool: taken.dump.tool, signal };
   progress(`clone: pg_restore ${tools.version}, ${jobs} jobs, into '${address.database}'`);
   const watch = new CopyWatch({ address, sizes: taken.dump.tables, label: "clone", progress });
   try {
-    await withRestoreList(tools, { dump, signal }, async (scratch) => {
-      const env = { ...libpqEnvironment(address), PGAPPNAME: "octollm-upgrade: pg_restore" };
-      const common = [`--dbname=${address.database}`, `--use-list=${join(scratch, "list")}`];
-      const how = ["--no-owner", "--no-acl", "--exit-on-error", "--no-password", "--verbose", dump];
-      const restore = (section: string, more: readonly string[]) =>
-        runChild({
-          program: tools.restore,
-          args: [...common, `--section=${section}`, ...more, ...how],
-          env,
-          signal,
-          onLine: watch.onLine,
-        });
-      await restore("pre-data", []);
-      await restore("data", [`--jobs=${jobs}`]);
-      await loadMasked(load);
-      await restore("post-data", [`--jobs=${jobs}`]);
-    });
+    await withDumpArchive(tools, dump, (archive) =>
+      withRestoreList(tools, dump, async (list) => {
+        const common = [`--dbname=${address.database}`, `--use-list=${list}`];
+        const how = ["--no-owner", "--no-acl", "--exit-on-error", "--no-password", "--verbose", ...archive.args];
+        const restore = (section: string, more: readonly string[]) => {
+          const args = [...common, `--section=${section}`, ...more, ...how];
+          const { onLine } = watch;
+          return tools.host.run({ program: tools.restore, args, session, ...archive.input(), signal, onLine });
+        };
+        const share = archive.isSeekable ? [`--jobs=${jobs}`] : [];
+        await restore("pre-data", []);
+        await restore("data", share);
+        await loadMasked(load);
+        await restore("post-data", share);
+      }),
+    );
   } catch (error) {
     if (!(error instanceof ChildFailure)) throw error;
     throw new RehearsalError(
@@ -74,7 +77,7 @@ export async function loadClone(load: CloneLoad): Promise<void> {
     await watch.end();
   }
   progress("clone: ANALYZE");
-  await withClient(address, { name: "analyze" }, (client) => client.query("ANALYZE"));
+  await analyzeDatabase(address, jobs);
 }
 
 async function loadMasked({ address, taken, jobs, progress, signal }: CloneLoad): Promise<void> {

@@ -7,7 +7,6 @@ import { createGzip } from "node:zlib";
 import { to as copyTo } from "pg-copy-streams";
 
 import { type Dump, dumpDatabase } from "../../backup/dump";
-import { databaseFolder } from "../../backup/manifest";
 import { type Client, type DatabaseAddress, withClient } from "../../postgres/connection";
 import { relationName, strictIdentifier, textLiteral } from "../../postgres/identifiers";
 import { inTransaction } from "../../postgres/transaction";
@@ -70,7 +69,9 @@ export async function takeClone(options: TakeOptions): Promise<Taken> {
   const taken: Part[] = [];
   const dump = await dumpDatabase({
     address,
-    target: join(folder, databaseFolder),
+    folder,
+    // Another installation's container is nobody's here: this host's tools read production.
+    inside: null,
     jobs,
     moreArguments: ({ major }) => [
       ...masked.map(({ schema, name }) => `--exclude-table-data=${strictIdentifier(schema)}.${strictIdentifier(name)}`),
