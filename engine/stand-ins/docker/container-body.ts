@@ -12,19 +12,6 @@ export function nanosecondsOf(text: PropertyValue | undefined): number {
   return Math.round([...parts].reduce((sum, [, count, unit = "s"]) => sum + Number(count) * (units[unit] ?? 0), 0));
 }
 
-/** `1m30s` of nanoseconds, as Go writes it: the plugin compares durations as text. */
-export function durationOf(nanoseconds: number): string {
-  if (nanoseconds === 0) return "0s";
-  if (nanoseconds < 1e9) {
-    const [unit, size] = nanoseconds < 1e3 ? ["ns", 1] : nanoseconds < 1e6 ? ["µs", 1e3] : ["ms", 1e6];
-    return `${nanoseconds / size}${unit}`;
-  }
-  const hours = Math.floor(nanoseconds / 3600e9);
-  const minutes = Math.floor((nanoseconds % 3600e9) / 60e9);
-  const seconds = (nanoseconds % 60e9) / 1e9;
-  return `${hours ? `${hours}h` : ""}${hours || minutes ? `${minutes}m` : ""}${seconds}s`;
-}
-
 type Inputs = Readonly<Record<string, PropertyValue | undefined>>;
 
 const texts = (value: PropertyValue | undefined): string[] => [...new Set((value ?? []) as string[])];

@@ -1,7 +1,7 @@
 import type { ContainerInspectInfo } from "dockerode";
 
+import { durationOf } from "../../../runtimes/docker/duration";
 import type { PropertyMap, PropertyValue } from "../../property/value";
-import { durationOf } from "./container-body";
 
 const mebibyte = 1024 * 1024;
 type Loose = Readonly<Record<string, PropertyValue | undefined>>;

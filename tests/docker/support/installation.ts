@@ -9,6 +9,7 @@ import { Client } from "pg";
 
 import { fillDatabase, type Fingerprint, fingerprint, operatorsEnv } from "../../../demo/installation";
 import { loadCatalogue } from "../../../releases/catalogue";
+import { atExit } from "../../support/at-exit";
 import { type DockerEngine, startEngine } from "./engine";
 import { images, type Release } from "./images";
 
@@ -128,6 +129,7 @@ export async function startInstallation(options: InstallationOptions = {}): Prom
   const { release = "0.1.0", tasks = 200, services = ["orchestrator", "reflex-layer", "planner-arm"] } = options;
   const installation = new DockerInstallation(await startEngine(), mkdtempSync(join(tmpdir(), "octollm-compose-")));
   const { folder, databaseUrl } = installation;
+  atExit(() => rmSync(folder, { recursive: true, force: true }));
   const inside = databaseUrl.replace("127.0.0.1:15432", "postgres:5432");
   // The ring's network ends here: a receiver far away would cost each task two seconds of waiting for a name server.
   const webhook = { WEBHOOK_URL: "http://127.0.0.1:9/octollm/webhook" };
