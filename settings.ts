@@ -112,7 +112,7 @@ const schema = z.strictObject({
     })
     .prefault({}),
   databaseUrl: z.string().default(""),
-  docker: z.strictObject({ host: z.string().default("") }).prefault({}),
+  docker: z.strictObject({ host: z.string().default(""), maintenance: z.boolean().default(false) }).prefault({}),
   services: z.array(processSchema).default([]),
   backup: z
     .strictObject({

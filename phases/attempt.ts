@@ -6,6 +6,7 @@ import { type NewAttempt, recordPhase } from "../postgres/ledger";
 import type { RevisionResult } from "../postgres/runner";
 import type { Catalogue } from "../releases/release";
 import type { Outage, PhaseSpan } from "../report/facts";
+import type { Maintenance } from "../runtimes/maintenance";
 import type { LogMark } from "../runtimes/runtime";
 import type { Check } from "./checks/check";
 import type { Site } from "./site";
@@ -48,6 +49,8 @@ export interface AttemptProgress {
   /** Whether a backup has taken the database's place. */
   restored: boolean;
   readonly story: Story;
+  /** Who answers in the place of stopped services; null while nobody does. */
+  maintenance: Maintenance | null;
 }
 
 /** What is told of an attempt afterwards; nothing is decided by it. */
@@ -72,6 +75,7 @@ export function noProgress(): AttemptProgress {
     touched: false,
     ledger: "there",
     restored: false,
+    maintenance: null,
     story: { startedAt: Date.now(), phases: [], outages: [], revisions: [], checks: [] },
   };
 }

@@ -12,6 +12,7 @@ import { containers, isContainer, runtime } from "../runtimes/driver";
 import type { ContainerSpec } from "../runtimes/runtime";
 import { type Activity, type Attempt, PhaseError, withLedger } from "./attempt";
 import { readCompose } from "./compose";
+import { endAnswers } from "./maintenance";
 import type { Observation } from "./observe";
 import { goalOf, readEnvironment, serviceSpecs, type Site } from "./site";
 
@@ -135,6 +136,7 @@ export async function retireContainer(
   const { lastSucceeded } = await withLedger(attempt, readLedger);
   const how = { attempt: attempt.number, verified: lastSucceeded?.attempt ?? 0, rolls: plan.rolls };
   if (spec.port !== 0 || !plan.rolls) beginOutage(attempt);
+  await endAnswers(attempt, spec.port);
   await retire(spec, how, activity);
   return successor;
 }

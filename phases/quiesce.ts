@@ -4,6 +4,7 @@ import { withClient } from "../postgres/connection";
 import { describeSession, type ForeignSession, foreignSessions, terminateSessions } from "../postgres/sessions";
 import { runtime } from "../runtimes/driver";
 import { type Activity, type Attempt, PhaseError } from "./attempt";
+import { answerMeanwhile } from "./maintenance";
 import { logMarks, serviceSpecs } from "./site";
 
 /**
@@ -25,6 +26,7 @@ export async function quiesce(attempt: Attempt, services: readonly string[], act
     activity.progress(`stopping ${name}`);
     await runtime.stop(spec, activity);
   }
+  await answerMeanwhile(attempt, activity);
   // What the old release says while it stops is no fault of the new one.
   attempt.progress.logMarks = await logMarks(attempt.site, attempt.plan.from);
   // Nobody is connected to a database that cannot be read; who tries is ended when a restore replaces it.

@@ -67,7 +67,7 @@ export interface Site {
   /** Folder of releases; empty for this program's own. */
   readonly catalogue: string;
   /** Only of target `docker`. */
-  readonly docker?: { readonly host: string };
+  readonly docker?: { readonly host: string; readonly maintenance: boolean };
   readonly database: {
     readonly key: string;
     readonly host: string;

@@ -122,5 +122,8 @@ function describeHealth(
 function obstruction({ port, engine }: ContainerSpec): string | null {
   if (port === 0 || !engineAddress(engine).startsWith("unix://")) return null;
   const listeners = listenersOn(port);
-  return listeners.taken ? `port ${port} is held by ${holderOf(listeners)}` : null;
+  // Whoever answers meanwhile for a service that this very process has stopped gives the port back.
+  return listeners.taken && !listeners.pids.includes(process.pid)
+    ? `port ${port} is held by ${holderOf(listeners)}`
+    : null;
 }

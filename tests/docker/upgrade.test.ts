@@ -1,4 +1,5 @@
 import { strict as assert } from "node:assert";
+import { setTimeout as sleep } from "node:timers/promises";
 
 import type { ContainerInspectInfo } from "dockerode";
 
@@ -20,6 +21,26 @@ function likeness({ HostConfig, Config, NetworkSettings, Mounts }: ContainerInsp
 
 const variables = ({ Config }: ContainerInspectInfo) =>
   Config.Env.filter((line) => line.startsWith("CACHE_")).toSorted();
+
+/** Asks every 100 ms, as a client would that is told to come back later. */
+function meanwhile(url: string): { stop(): Promise<{ status: number; retryAfter: string | null }[]> } {
+  const answers: { status: number; retryAfter: string | null }[] = [];
+  let stopped = false;
+  const asking = (async () => {
+    for (; !stopped; await sleep(100)) {
+      const response = await fetch(`${url}/health`, { signal: AbortSignal.timeout(2_000) }).catch(() => null);
+      await response?.arrayBuffer().catch(() => undefined);
+      if (response) answers.push({ status: response.status, retryAfter: response.headers.get("retry-after") });
+    }
+  })();
+  return {
+    stop: async () => {
+      stopped = true;
+      await asking;
+      return answers;
+    },
+  };
+}
 
 for (const engine of dockerEngines)
   describe(`upgrading an OctoLLM on Docker (${engine})`, function () {
@@ -70,8 +91,13 @@ for (const engine of dockerEngines)
     it("goes to 1.0.0 with the services stopped, and back by setting the old version, every task as it was", async () => {
       const before = await stack.octollm.fingerprint();
       stack.wants("1.0.0");
+      stack.set({ docker: { maintenance: true } });
+      const answers = meanwhile(stack.octollm.orchestrator);
       await stack.up();
       assert.deepEqual(await stack.octollm.serving(), { version: "1.0.0", revision: "e4f5a6" });
+      const answered = (await answers.stop()).filter(({ status }) => status === 503);
+      assert.ok(answered.length > 3, `answered 503 ${answered.length} times`);
+      assert.ok(answered.every(({ retryAfter }) => retryAfter === "10"));
       assert.equal((await stack.octollm.fingerprint()).tasks, before.tasks);
       stack.wants("0.1.0");
       await stack.up();
