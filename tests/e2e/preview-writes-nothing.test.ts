@@ -49,7 +49,9 @@ for (const engine of engines)
     let scenario: Scenario;
 
     before(async () => {
-      scenario = await Scenario.create({ engine, settings: { version: "1.0.0" } });
+      // The server learns only seconds later what a session has written, and a task of the verification would look like ours.
+      const settings = { version: "1.0.0", verification: { task: false } };
+      scenario = await Scenario.create({ engine, settings });
       // Whatever an engine keeps for itself, in its home, is there after the first command.
       await scenario.must(["preview"]);
       await pauseAutovacuum(scenario.databaseUrl);
