@@ -2,5 +2,5 @@
 export { discoverContainers } from "./discover";
 export { containerPlace } from "./exec";
 export { containerFacts, imageFacts } from "./facts";
-export { removeRetired, retire, returnRetired, stopRetired } from "./retire";
+export { isReplacedForGood, removeRetired, retire, returnRetired, stopRetired } from "./retire";
 export { containerRuntime } from "./service";
