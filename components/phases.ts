@@ -100,9 +100,12 @@ export class Retire extends pulumi.CustomResource {
   /** As `ContainerDefinition`; its own type is too deep for an output. */
   declare readonly definition: pulumi.Output<Readonly<Record<string, unknown>>>;
   declare readonly environment: pulumi.Output<string[]>;
+  /** Number of the attempt whose container is declared. */
+  declare readonly madeBy: pulumi.Output<number>;
 
   constructor(name: string, args: Slice<ContainerPlan>, options?: Options) {
-    super("upgrade:index:Retire", name, { ...args, definition: undefined, environment: undefined }, options);
+    const outputs = { definition: undefined, environment: undefined, madeBy: undefined };
+    super("upgrade:index:Retire", name, { ...args, ...outputs }, options);
   }
 }
 

@@ -58,6 +58,7 @@ export async function observeContainers(
         release: facts?.release ?? null,
         imageId: facts?.imageId ?? "",
         wordless: facts?.wordless ?? [],
+        besides: facts?.besides ?? null,
         followsFiles: facts === null || follows(facts, files),
       };
       return [spec.name, { container, facts }];
@@ -115,7 +116,7 @@ export function foreseeSuccessors(
 }
 
 /**
- * Makes way for a service's new container, and tells what it is to be made of. A container that stays is left alone.
+ * Makes way for a service's new container, and tells what it is to be made of.
  *
  * @param remembered - what the one before was made of, for a container that somebody has removed
  * @throws PhaseError when nothing tells what it is to be made of, EngineError
@@ -131,7 +132,6 @@ export async function retireContainer(
   const facts = await containerFacts(spec);
   const successor = facts ? await succeed(attempt, facts) : remembered;
   if (successor === null) throw goneForGood(plan);
-  if (plan.keeps !== null) return successor;
   attempt.progress.touched = true;
   const { lastSucceeded } = await withLedger(attempt, readLedger);
   const how = { attempt: attempt.number, verified: lastSucceeded?.attempt ?? 0, rolls: plan.rolls };
@@ -178,9 +178,19 @@ export async function returnContainers(attempt: Attempt, release: string, activi
   for (const spec of await containerSpecs(attempt.site, release)) await containers().returnRetired(spec, activity);
 }
 
-/** Removes the containers of the release before: the new ones are verified. */
+/** The services whose containers of a release have been replaced, and are not kept any more. */
+export async function servicesReplacedForGood(site: Site, release: string): Promise<string[]> {
+  const names: string[] = [];
+  for (const spec of await containerSpecs(site, release))
+    if (await containers().isReplacedForGood(spec)) names.push(spec.name);
+  return names;
+}
+
+/** Removes the containers of the release before: the new ones are verified. Where none was declared, none was put away. */
 export async function removeRetiredContainers({ site, plan }: Attempt, activity: Activity): Promise<void> {
-  for (const spec of await containerSpecs(site, plan.to)) await containers().removeRetired(spec, activity);
+  const declared = new Set((plan.deploy.containers ?? []).map(({ service }) => service));
+  for (const spec of await containerSpecs(site, plan.to))
+    if (declared.has(spec.name)) await containers().removeRetired(spec, activity);
 }
 
 async function containerSpec({ site, plan }: Attempt, service: string): Promise<ContainerSpec> {

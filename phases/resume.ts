@@ -1,5 +1,6 @@
 import { runtime } from "../runtimes/driver";
 import type { Activity, Attempt } from "./attempt";
+import { returnContainers } from "./containers";
 import { endAnswers } from "./maintenance";
 import { serviceSpecs } from "./site";
 
@@ -11,6 +12,8 @@ import { serviceSpecs } from "./site";
  */
 export async function resume(attempt: Attempt, release: string, activity: Activity): Promise<void> {
   await endAnswers(attempt);
+  // A run that was killed may have put containers away that this one does not replace.
+  if (!attempt.plan.deploy.containers) await returnContainers(attempt, release, activity);
   for (const spec of await serviceSpecs(attempt.site, release)) {
     const state = await runtime.inspect(spec);
     if (!state.healthy || state.release !== release) {

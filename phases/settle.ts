@@ -4,7 +4,7 @@ import { closeFailed } from "../postgres/ledger";
 import { endStarters } from "../runtimes/local/starters";
 import { type Activity, type Attempt, inStory, withLedger } from "./attempt";
 import { backUp } from "./backup";
-import { returnContainers } from "./containers";
+import { returnContainers, servicesReplacedForGood } from "./containers";
 import { changeEnvironmentFile } from "./environment";
 import { mendIndexes } from "./indexes";
 import { migrate } from "./migrate";
@@ -48,6 +48,9 @@ async function undo(attempt: Attempt, activity: Activity): Promise<string> {
     activity.signal.throwIfAborted();
     const way = await planBack(attempt);
     if (typeof way === "string") return way;
+    const gone = await servicesReplacedForGood(site, plan.from);
+    if (gone.length > 0)
+      return `It was not undone: no container of OctoLLM ${plan.from} is left of ${gone.join(", ")}, and only 'up' makes one.`;
     activity.progress(`going back to OctoLLM ${plan.from}`);
     const remarks = await inStory(attempt, "Way back", () => execute({ ...attempt, plan: way }, activity));
     return [`It was undone: OctoLLM ${plan.from} serves again.`, ...remarks].join("\n");

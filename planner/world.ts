@@ -120,7 +120,10 @@ export interface ServiceFacts {
 }
 
 /** A service's container as it is, and the image that it is to have. */
-export interface ServiceContainer extends Pick<ContainerFacts, "attempt" | "release" | "imageId" | "wordless"> {
+export interface ServiceContainer extends Pick<
+  ContainerFacts,
+  "attempt" | "release" | "imageId" | "wordless" | "besides"
+> {
   readonly name: string;
   /** Port of the host that it publishes; 0 when it publishes none. */
   readonly port: number;

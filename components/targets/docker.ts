@@ -49,10 +49,10 @@ export class DockerDeployment extends pulumi.ComponentResource implements Deploy
         image: image.id,
         envs: pulumi.secret(retire.environment),
         labels: pulumi
-          .all([retire.definition, attempt, release])
-          .apply(([definition, number, version]) => [
+          .all([retire.definition, retire.madeBy, release])
+          .apply(([definition, madeBy, version]) => [
             ...((definition.labels ?? []) as { label: string; value: string }[]),
-            { label: labels.attempt, value: String(plan.keeps ?? number) },
+            { label: labels.attempt, value: String(madeBy) },
             { label: labels.release, value: version },
           ]),
       },

@@ -69,19 +69,31 @@ export const retireWork: PhaseWork = {
   name: "Retire",
   run: async (attempt, inputs, activity, old) => {
     const plan = inputs as unknown as ContainerPlan;
-    return successorOutputs(await retireContainer(attempt, plan, rememberedIn(old), activity));
+    const kept = keptIn(old, plan);
+    if (kept) return successorOutputs(kept, plan.keeps);
+    return successorOutputs(await retireContainer(attempt, plan, rememberedIn(old), activity), attempt.number);
   },
   foresee: ({ successors }, inputs, old) => {
     const plan = inputs as unknown as ContainerPlan;
+    const kept = keptIn(old, plan);
+    if (kept) return successorOutputs(kept, plan.keeps);
     const successor = successors[plan.service] ?? rememberedIn(old);
     if (!successor) throw goneForGood(plan);
-    return successorOutputs(successor);
+    return successorOutputs(successor, Number(inputs.attempt));
   },
 };
 
-function successorOutputs({ definition, environment }: Successor): Properties {
+function successorOutputs({ definition, environment }: Successor, madeBy: number | null): Properties {
   const lines = Object.entries(environment ?? {}).map(([key, value]) => `${key}=${value}`);
-  return { definition, environment: environment === null ? unknown : secret(lines.toSorted()) };
+  return { definition, environment: environment === null ? unknown : secret(lines.toSorted()), madeBy };
+}
+
+/**
+ * What the container that stays was made of, when it is the one that the state knows. After an attempt that was undone the
+ * state knows the one that was removed then: declared again it would stand in its own way, so it makes way for a new one.
+ */
+function keptIn(old: Properties | null, { keeps }: ContainerPlan): Successor | null {
+  return typeof keeps === "number" && old?.madeBy === keeps ? rememberedIn(old) : null;
 }
 
 /** What the container of the state was made of. */

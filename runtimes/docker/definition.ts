@@ -318,5 +318,9 @@ function isNothing(value: unknown): boolean {
 export function wordlessSettings({ HostConfig }: ContainerInspectInfo): string[] {
   const host = HostConfig as Readonly<Record<string, unknown>>;
   const memory = ["Memory", "MemoryReservation", "ShmSize"].filter((key) => Number(host[key] ?? 0) % mebibyte !== 0);
-  return [...Object.entries(wordless).flatMap(([key, isUnset]) => (isUnset(host[key]) ? [] : [key])), ...memory];
+  // Without it, the container would find the whole volume where it had a folder of it.
+  const mounts = (host.Mounts ?? []) as readonly { readonly VolumeOptions?: { readonly Subpath?: string } }[];
+  const subpath = mounts.some(({ VolumeOptions }) => VolumeOptions?.Subpath) ? ["Mounts.VolumeOptions.Subpath"] : [];
+  const unsaid = Object.entries(wordless).flatMap(([key, isUnset]) => (isUnset(host[key]) ? [] : [key]));
+  return [...unsaid, ...memory, ...subpath];
 }

@@ -3,5 +3,5 @@ export { discoverContainers } from "./discover";
 export { containerPlace } from "./exec";
 export { publishedAddress } from "./published";
 export { containerFacts, imageFacts } from "./facts";
-export { removeRetired, retire, returnRetired, stopRetired } from "./retire";
+export { isReplacedForGood, removeRetired, retire, returnRetired, stopRetired } from "./retire";
 export { containerRuntime } from "./service";

@@ -7,6 +7,7 @@ import type Docker from "dockerode";
 import { pause } from "../../postgres/pause";
 import type { ExecPlace, ExecStreams } from "../exec";
 import { ask, EngineError } from "./engine";
+import { inspectContainer } from "./look";
 
 /**
  * A container as a place to run programs in.
@@ -18,7 +19,9 @@ export function containerPlace(container: string, engine: string): ExecPlace {
   const name = `container '${container}'`;
   const start = async (argv: readonly string[]) => {
     const streams = { AttachStdin: true, AttachStdout: true, AttachStderr: true };
-    const exec = await ask(engine, (docker) => docker.getContainer(container).exec({ Cmd: [...argv], ...streams }));
+    const found = await inspectContainer(engine, container);
+    const exec =
+      found && (await ask(engine, (docker) => docker.getContainer(found.Id).exec({ Cmd: [...argv], ...streams })));
     const socket = exec && (await ask(engine, () => exec.start({ hijack: true, stdin: true })));
     if (!exec || !socket) throw new EngineError(`There is no ${name}.`, 404);
     return { exec, socket };

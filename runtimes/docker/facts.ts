@@ -3,8 +3,7 @@ import type { ContainerInspectInfo, ImageInspectInfo } from "dockerode";
 import type { ContainerSpec } from "../runtime";
 import { type ContainerDefinition, definitionOf, wordlessSettings } from "./definition";
 import { ask } from "./engine";
-import { retiredName } from "./labels";
-import { attemptOf, inspectContainer, releaseOf } from "./look";
+import { attemptOf, inspectBoth, releaseOf } from "./look";
 import { readPolicies } from "./record";
 
 /** An image that the engine has. */
@@ -28,6 +27,8 @@ export interface ContainerFacts {
   readonly imageEnvironment: Readonly<Record<string, string>>;
   /** Settings of the container that a successor could not be given. */
   readonly wordless: readonly string[];
+  /** A container that no attempt has made, of the name under which this one would be kept; null when there is none. */
+  readonly besides: string | null;
 }
 
 /** The image of a reference, by whatever name; null when the engine does not have it. @throws EngineError */
@@ -43,9 +44,8 @@ export async function imageFacts(engine: string, reference: string): Promise<Ima
  * @throws EngineError
  */
 export async function containerFacts(spec: ContainerSpec): Promise<ContainerFacts | null> {
-  const container =
-    (await inspectContainer(spec.engine, spec.container)) ??
-    (await inspectContainer(spec.engine, retiredName(spec.container)));
+  const { present, retired } = await inspectBoth(spec);
+  const container = present ?? retired;
   if (container === null) return null;
   const image = await inspectImage(spec.engine, container.Image);
   const restart = readPolicies(spec)[container.Id];
@@ -59,6 +59,7 @@ export async function containerFacts(spec: ContainerSpec): Promise<ContainerFact
     environment: ownVariables(container, image),
     imageEnvironment: variablesOf(image?.Config.Env),
     wordless: wordlessSettings(container),
+    besides: present && retired && attemptOf(retired) === null ? retired.Name.slice(1) : null,
   };
 }
 

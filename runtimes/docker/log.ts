@@ -1,5 +1,6 @@
 import type { ContainerSpec, LogMark } from "../runtime";
 import { ask } from "./engine";
+import { inspectContainer } from "./look";
 
 /** Most of a log that is read, in bytes: a container that crashes at once can write any amount. */
 const largestLog = 64 * 1024 * 1024;
@@ -17,17 +18,18 @@ export async function logLines(
   tail?: number,
 ): Promise<string[]> {
   const options = { stdout: true, stderr: true, follow: false, ...(tail === undefined ? {} : { tail }) } as const;
+  const found = await inspectContainer(engine, container);
+  if (found === null) return [];
+  const { Id, Config } = found;
   const content = await ask(engine, async (docker) => {
-    const found = docker.getContainer(container);
-    const { Config } = await found.inspect();
-    const raw = await found.logs({ ...options, since: since / 1000 });
+    const raw = await docker.getContainer(Id).logs({ ...options, since: since / 1000 });
     return Config.Tty ? raw.toString("utf8") : withoutFrames(raw.subarray(0, largestLog));
   });
   return (content ?? "").split(/\r?\n/).filter((line) => line !== "");
 }
 
 /** Output and errors come in frames of 8 bytes of header, the last four of which are the length. */
-function withoutFrames(raw: Buffer): string {
+export function withoutFrames(raw: Buffer): string {
   const parts: Buffer[] = [];
   for (let position = 0; position + 8 <= raw.length;) {
     const length = raw.readUInt32BE(position + 4);

@@ -4,30 +4,43 @@ import { askHealth, type HealthAnswer, isHealthy } from "../health";
 import { holderOf } from "../local/look";
 import { listenersOn } from "../local/processes";
 import type { ContainerSpec, ServiceState } from "../runtime";
+import { withoutSecrets } from "../secrets";
 import { ask, engineAddress } from "./engine";
 import { labels, retiredName } from "./labels";
 
-/** Everything that one look at a service's containers finds. */
-export interface ContainerLook {
+/** The containers of a service. */
+export interface Both {
   /** The container that has the service's name. */
   readonly present: ContainerInspectInfo | null;
   /** The one of the release before, which waits. */
   readonly retired: ContainerInspectInfo | null;
+}
+
+/** Everything that one look at a service's containers finds. */
+export interface ContainerLook extends Both {
   readonly state: ServiceState;
 }
 
 /** Looks at a service's containers, its port and health, and touches nothing. @throws EngineError */
 export async function lookAt(spec: ContainerSpec): Promise<ContainerLook> {
-  const [present, retired] = await Promise.all([
-    inspectContainer(spec.engine, spec.container),
-    inspectContainer(spec.engine, retiredName(spec.container)),
-  ]);
+  const { present, retired } = await inspectBoth(spec);
   return { present, retired, state: await stateOf(spec, present, retired) };
+}
+
+/** The containers of a service. @throws EngineError */
+export async function inspectBoth({ engine, container }: ContainerSpec): Promise<Both> {
+  const [present, retired] = await Promise.all([
+    inspectContainer(engine, container),
+    inspectContainer(engine, retiredName(container)),
+  ]);
+  return { present, retired };
 }
 
 /** A container by its name or id; null when there is none. */
 export async function inspectContainer(engine: string, name: string): Promise<ContainerInspectInfo | null> {
-  return ask(engine, (docker) => docker.getContainer(name).inspect());
+  const found = await ask(engine, (docker) => docker.getContainer(name).inspect());
+  // The engine takes the beginning of an id for a name as well: `db` may be anybody's.
+  return found !== null && (found.Name === `/${name}` || found.Id === name) ? found : null;
 }
 
 /** The release that a container was made for: by our label, else by the tag of its image. */
@@ -104,12 +117,14 @@ function isWell({ State }: ContainerInspectInfo, answer: HealthAnswer | null): b
 }
 
 function describeHealth(
-  { port, health }: ContainerSpec,
+  { port, health, environment }: ContainerSpec,
   { State }: ContainerInspectInfo,
   answer: HealthAnswer | null,
   healthy: boolean,
 ): string {
-  const said = State.Health?.Log?.at(-1)?.Output?.trim().split("\n")[0];
+  const [said] = withoutSecrets(State.Health?.Log?.at(-1)?.Output ?? "", environment)
+    .trim()
+    .split("\n");
   const check = State.Health
     ? `, its health check is ${State.Health.Status}${said ? ` (${said.slice(0, 120)})` : ""}`
     : "";

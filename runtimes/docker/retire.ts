@@ -38,16 +38,24 @@ export async function retire(spec: ContainerSpec, how: Retirement, activity: Act
 
 /**
  * Gives the container of the release before its name again, after the one that was to follow it did not serve: that one is
- * removed, and what was wanted of it is in the error that it caused. Where nothing waits, nothing happens.
+ * removed, and what was wanted of it is in the error that it caused. Where nothing waits, nothing happens; nor where
+ * somebody else has made a container of the name.
  *
  * @throws EngineError
  */
 export async function returnRetired(spec: ContainerSpec, activity: Activity): Promise<void> {
   const { present, retired } = await lookAt(spec);
   if (!isOfRelease(spec, retired)) return;
+  if (present && attemptOf(present) === null) return;
   if (present) await removeContainer(spec, present, activity);
   activity.progress?.(`${spec.name}: '${retired.Name.slice(1)}' becomes '${spec.container}' again`);
   await tell(spec.engine, (docker) => docker.getContainer(retired.Id).rename({ name: spec.container }));
+}
+
+/** Whether another release's container has the name, and none of this release waits any more. @throws EngineError */
+export async function isReplacedForGood(spec: ContainerSpec): Promise<boolean> {
+  const { present, retired } = await lookAt(spec);
+  return present !== null && !isOfRelease(spec, present) && !isOfRelease(spec, retired);
 }
 
 /** Stops the container of the release before, once the new one serves. @throws EngineError */

@@ -13,27 +13,38 @@ export interface Registration {
   readonly dependsOn: readonly string[];
   /** Whether an explicit provider serves it. */
   readonly explicitProvider: boolean;
+  /** Type of that provider; empty without one. */
+  readonly provider: string;
+  readonly deleteBeforeReplace: boolean;
+  readonly retainOnDelete: boolean;
   readonly inputs: Readonly<Record<string, unknown>>;
 }
 
 /** The mark that Pulumi gives a secret on its way to the engine. */
 export const secretMark = "1b47061264138c4ac30d75fd1eb44270";
 
+const typeOf = (urn: string) => urn.split("::")[2]?.split("$").at(-1) ?? "";
 const nameOf = (urn: string) => urn.split("::")[3] ?? "";
 
 /**
  * Runs a program against mocks and records what it registers, in that order.
  *
  * @param plan - what Preflight answers
+ * @param others - what other types answer besides their inputs, and functions by their token
  */
-export async function record(plan: Plan, program: () => unknown): Promise<readonly Registration[]> {
+export async function record(
+  plan: Plan,
+  program: () => unknown,
+  others: Readonly<Record<string, (inputs: Readonly<Record<string, unknown>>) => object>> = {},
+): Promise<readonly Registration[]> {
   const found: Registration[] = [];
   await pulumi.runtime.setMocks(
     {
-      call: () => ({}),
+      call: ({ token, inputs }) => others[token]?.(inputs as Record<string, unknown>) ?? {},
       newResource: ({ type, name, inputs }) => {
-        const outputs = type === "upgrade:index:Preflight" ? { plan } : {};
-        return { id: `${name}-id`, state: { ...(inputs as object), ...outputs } };
+        const given = inputs as Record<string, unknown>;
+        const outputs = type === "upgrade:index:Preflight" ? { plan } : others[type]?.(given);
+        return { id: `${name}-id`, state: { ...given, ...outputs } };
       },
     },
     "octollm",
@@ -51,6 +62,9 @@ export async function record(plan: Plan, program: () => unknown): Promise<readon
       parent: nameOf(request.getParent()),
       dependsOn: request.getDependenciesList().map(nameOf).toSorted(),
       explicitProvider: request.getProvider() !== "",
+      provider: typeOf(request.getProvider()),
+      deleteBeforeReplace: request.getDeletebeforereplace() === true,
+      retainOnDelete: request.getRetainondelete() === true,
       inputs: request.getObject()?.toJavaScript() ?? {},
     });
     return register(request, ...rest);

@@ -113,6 +113,14 @@ for (const engine of dockerEngines)
       assert.deepEqual(await stack.octollm.serving(), { version: "1.0.0", revision: "e4f5a6" });
       assert.deepEqual(await idsNow(), now);
       await docker.getImage("octollm-test/kept:old").tag(tag);
+    });
+
+    it("leaves the way open to stay, as the failure says, and then to go back", async () => {
+      stack.wants("1.0.0");
+      await stack.up();
+      assert.deepEqual(await stack.octollm.serving(), { version: "1.0.0", revision: "e4f5a6" });
+      assert.match(await stack.must("preview"), /22 unchanged/);
+      stack.wants("0.1.0");
       await stack.up();
       assert.deepEqual(await stack.octollm.fingerprint(), data);
       assert.equal(stack.env, env);
