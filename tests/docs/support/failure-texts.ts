@@ -104,7 +104,7 @@ function failingPart(node: ts.Node): { readonly kind: string; readonly parts: re
   if (/(?:faults|reasons)\w*\.push$/i.test(called)) return { kind: "faults", parts: node.arguments };
   // Functions of that name make a reason of a text, or throw it.
   if (/^(?:refuse|fail)$/.test(called))
-    return { kind: called, parts: node.arguments.filter((argument) => asText(argument) !== null) };
+    return { kind: called, parts: node.arguments.filter((part) => !ts.isIdentifier(part) && !ts.isCallExpression(part)) };
   return null;
 }
 
