@@ -76,7 +76,7 @@ export class Playground {
   /** What a reader would copy from what was printed before, or from the folder of backups. */
   #id(kind: string): string | undefined {
     if (kind === "backup") return readdirSync(join(this.#scenario?.installation ?? this.folder, "backups")).sort().at(-1);
-    const pattern = kind === "plan" ? /\bplan (?:id )?([0-9a-f]{12})\b/g : /acceptLoss ([0-9a-f]{8})\b/g;
+    const pattern = kind === "plan" ? /\bplan +([0-9a-f]{12})\b/g : /acceptLoss ([0-9a-f]{8})\b/g;
     return [...this.#printed.matchAll(pattern)].at(-1)?.[1];
   }
 
