@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 
 import { Running } from "../../e2e/support/command";
@@ -24,10 +24,13 @@ const shims = {
 export class Playground {
   readonly folder: string;
   readonly #scenario: Scenario | null;
+  /** Where the block before has gone to, as in one shell. */
+  #place: string;
   #printed = "";
 
   private constructor(folder: string, scenario: Scenario | null) {
     this.folder = folder;
+    this.#place = folder;
     this.#scenario = scenario;
     mkdirSync(join(folder, "shims"));
     for (const [name, lines] of Object.entries(shims))
@@ -50,11 +53,14 @@ export class Playground {
   async run({ block, direction, output }: Step): Promise<void> {
     assert.ok(direction.kind === "run");
     const script = this.#fill(block.text);
-    const running = new Running("bash", ["-euo", "pipefail", "-c", script], {
-      cwd: this.folder,
+    if (direction.state !== null) this.#place = this.folder;
+    const note = join(this.folder, "shims", "place");
+    const running = new Running("bash", ["-euo", "pipefail", "-c", `trap 'pwd > "${note}"' EXIT\n${script}`], {
+      cwd: this.#place,
       env: this.#environment(script),
     });
     const outcome = await running.ended;
+    this.#place = readFileSync(note, "utf8").trim();
     this.#printed += outcome.output;
     if (process.env.SHOW) process.stdout.write(`\n$ ${script}\n${outcome.output}`);
     const told = `${block.place}:\n${script}\n---\n${outcome.output}`;
