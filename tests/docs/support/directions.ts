@@ -7,7 +7,7 @@ const shells = ["sh", "bash", "shell", "console"];
 export type Direction =
   | {
       readonly kind: "run";
-      /** The state to begin in: `program`, `installed`, `adopted`, or the path of a page; null goes on where the block before ended. */
+      /** The state to begin in, one of `Playground.create`'s, or the path of a page, as that leaves it; null goes on where the block before ended. */
       readonly state: string | null;
       readonly code: number;
     }

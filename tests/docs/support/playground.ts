@@ -37,11 +37,15 @@ export class Playground {
       writeFileSync(join(folder, "shims", name), ["#!/bin/sh", ...lines, ""].join("\n"), { mode: 0o755 });
   }
 
-  /** @param state - `program` (no installation), `installed` (OctoLLM 0.1.0 serves) or `adopted` (a stack has it) */
+  /**
+   * @param state - `program` (no installation), `installed` (OctoLLM 0.1.0 serves), `adopted` (a stack has it) or `stopped`
+   *   (the same, and nothing serves)
+   */
   static async create(state: string): Promise<Playground> {
     if (state === "program") return new Playground(makeProject(), null);
-    assert.ok(state === "installed" || state === "adopted", `there is no state '${state}' to run commands in`);
-    const scenario = await Scenario.create({ kind: state });
+    assert.ok(["installed", "adopted", "stopped"].includes(state), `there is no state '${state}' to run commands in`);
+    const scenario = await Scenario.create({ kind: state === "installed" ? state : "adopted" });
+    if (state === "stopped") await scenario.stopByHand();
     return new Playground(scenario.folder, scenario);
   }
 
