@@ -12,8 +12,8 @@ import { bodyOf, type Message } from "../../notify/message";
 import type { Plan } from "../../planner/plan";
 import { readMark } from "../../postgres/databases";
 import { loadCatalogue } from "../../releases/catalogue";
-import { readRecord } from "../../runtimes/record";
-import type { ServiceSpec } from "../../runtimes/runtime";
+import { readRecord } from "../../runtimes/local/record";
+import type { ProcessSpec } from "../../runtimes/runtime";
 import { goal, planned, world } from "../unit/planner-cases";
 import { type Page, readPage } from "./support/markdown";
 
@@ -64,7 +64,7 @@ describe("the examples of docs/formats.md", () => {
 
   it("have a service's record and a database's mark that the program takes for its own", () => {
     writeFileSync(join(folder, "orchestrator.json"), text("record"));
-    assert.deepEqual(readRecord({ name: "orchestrator", stateFolder: folder } as ServiceSpec), json("record"));
+    assert.deepEqual(readRecord({ name: "orchestrator", stateFolder: folder } as ProcessSpec), json("record"));
     assert.deepEqual(readMark(text("mark")), json("mark"));
   });
 

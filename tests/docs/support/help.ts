@@ -24,19 +24,21 @@ async function ask(words: readonly string[]): Promise<string | null> {
 
 /** The engine writes to where this process does; what it says to standard error is not wanted. */
 async function printed(run: () => Promise<number>): Promise<{ readonly code: number; readonly out: string }> {
-  const [write, say] = [process.stdout.write.bind(process.stdout), process.stderr.write.bind(process.stderr)];
+  const { stdout, stderr } = process;
+  const [toStdout, toStderr] = [stdout.write.bind(stdout), stderr.write.bind(stderr)];
   let out = "";
-  process.stdout.write = (chunk: string | Uint8Array) => {
+  stdout.write = (chunk: string | Uint8Array) => {
     out += Buffer.from(chunk as string).toString();
     return true;
   };
-  process.stderr.write = () => true;
+  stderr.write = () => true;
   try {
     return { code: await run(), out };
   } catch {
     return { code: 1, out };
   } finally {
-    [process.stdout.write, process.stderr.write] = [write, say];
+    stdout.write = toStdout;
+    stderr.write = toStderr;
   }
 }
 
