@@ -13,10 +13,16 @@ const plain = (text: string) => text.replace(/\s+/g, " ").replace(/…+/g, "…"
 
 const isIn = (shown: string, text: string) => plain(text).includes(plain(shown));
 
+/** Words that many texts have ("Nothing was touched.") are no entry for all of them: they must be a good part of the text. */
+function isAbout(shown: string, text: string): boolean {
+  const [part, whole] = [plain(shown).length, plain(text).length];
+  return isIn(shown, text) && (part >= 30 || part >= whole * 0.25) && (!/^Nothing was \w+\.$/.test(shown) || whole - part <= 3);
+}
+
 describe("docs/failures.md", () => {
   it("has an entry for every failure text of the program", () => {
     const shown = entries.flatMap((entry) => entry.texts);
-    const missing = texts.filter(({ text }) => !shown.some((fragment) => isIn(fragment, text)));
+    const missing = texts.filter(({ text }) => !shown.some((fragment) => isAbout(fragment, text)));
     assert.deepEqual(
       missing.map(({ place, text }) => `${place}: ${text}`),
       [],

@@ -18,11 +18,15 @@ export interface FailureText {
 /** Keys of objects whose text says why something cannot be done. */
 const keys = ["text", "reason", "fault", "message", "error"];
 
-/** Folders whose failures an operator, or the author of a release, may see. */
-const rooms = [
-  ...["settings.ts", "cli", "planner", "phases", "provider", "components", "postgres", "backup", "environment"],
-  ...["releases", "runtimes", "migrate", "alembic", "rehearsal", "codemod", "notify", "engine"],
-];
+/** Folders that no operator and no author of a release runs, or that only draw: all others are read. */
+const others = ["tests", "bench", "demo", "docs", "reference", "report", "boot", "bin", "node_modules"];
+
+function rooms(): string[] {
+  return readdirSync(programFolder, { withFileTypes: true })
+    .filter(({ name }) => !name.startsWith(".") && !others.includes(name))
+    .filter((entry) => entry.isDirectory() || entry.name.endsWith(".ts"))
+    .map(({ name }) => name);
+}
 
 /** Files whose every sentence is one: they tell what stands in the way, or how things stand after a failure. */
 const wholly = [
@@ -35,7 +39,7 @@ const telling = ["phases/estimates.ts", "phases/story.ts", "migrate/story.ts"];
 
 /** Every failure text of the program's source. */
 export function failureTexts(): FailureText[] {
-  return rooms.flatMap((room) => sourceFiles(join(programFolder, room))).flatMap((file) => textsOf(file));
+  return rooms().flatMap((room) => sourceFiles(join(programFolder, room))).flatMap((file) => textsOf(file));
 }
 
 function sourceFiles(path: string): string[] {
@@ -101,7 +105,7 @@ function failingPart(node: ts.Node): { readonly kind: string; readonly parts: re
   if (ts.isShorthandPropertyAssignment(node) && keys.includes(node.name.text)) return { kind: node.name.text, parts: [node.name] };
   if (!ts.isCallExpression(node)) return null;
   const called = node.expression.getText();
-  if (/(?:faults|reasons)\w*\.push$/i.test(called)) return { kind: "faults", parts: node.arguments };
+  if (/(?:faults|reasons|left)\w*\.push$/i.test(called)) return { kind: "faults", parts: node.arguments };
   // Functions of that name make a reason of a text, or throw it.
   if (/^(?:refuse|fail)$/.test(called))
     return { kind: called, parts: node.arguments.filter((part) => !ts.isIdentifier(part) && !ts.isCallExpression(part)) };
