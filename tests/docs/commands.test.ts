@@ -42,7 +42,7 @@ async function playgroundIn(state: string): Promise<Playground> {
 const isRun = ({ direction }: Step) => direction.kind === "run";
 
 describe("the commands of README and docs", function () {
-  this.timeout(150_000);
+  this.timeout(300_000);
 
   after(async () => {
     for (const playground of open) await playground.close();
