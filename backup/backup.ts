@@ -7,10 +7,12 @@ import type { Counts } from "../postgres/counts";
 import { errorCode, errorText, redact } from "../postgres/errors";
 import { schemaFingerprint } from "../postgres/schema-lines";
 import type { Invariant } from "../releases/release";
+import type { ExecPlace } from "../runtimes/exec";
 import { packFolder } from "./archive";
 import { ChildFailure } from "./child-process";
 import { describeSize } from "./describe";
 import { type Dump, dumpDatabase } from "./dump";
+import { readTableOfContents } from "./dump-archive";
 import { encryptFolder } from "./encryption";
 import { BackupError } from "./errors";
 import { exists, fingerprint, listFiles, sealFolder, syncToDisk } from "./files";
@@ -19,7 +21,6 @@ import {
   clusterFile,
   composeCopy,
   configArchive,
-  databaseFolder,
   environmentCopy,
   formatVersion,
   type Manifest,
@@ -28,7 +29,7 @@ import {
 } from "./manifest";
 import { createPartial, ownerFile, partialSuffix, removeDeadPartials } from "./partial";
 import { proveByRestore } from "./scratch";
-import { readTableOfContents, verifyFiles } from "./verify";
+import { verifyFiles } from "./verify";
 
 export { BackupError } from "./errors";
 export { listBackups, type ListedBackup } from "./list";
@@ -54,6 +55,8 @@ export interface BackupOptions {
   readonly attempt: number;
   /** Parallel workers of pg_dump. */
   readonly jobs: number;
+  /** Where PostgreSQL's tools may be looked for besides this host. */
+  readonly inside: ExecPlace | null;
   /** `restore`: the dump is also loaded into a scratch database and compared. */
   readonly verify: Manifest["verified"];
   /** What holds for the release's data, for `verify: restore`. */
@@ -132,14 +135,13 @@ async function fill(options: BackupOptions, partial: string): Promise<Manifest> 
     durations[part] = (Date.now() - started) / 1000;
     return result;
   };
-  const { address, jobs, recipients, progress, signal } = options;
-  const target = join(partial, databaseFolder);
+  const { recipients, progress, signal, inside } = options;
   await copySettings(options, partial);
   const environment = (await fingerprint(partial, environmentCopy, signal)).sha256.slice(0, 12);
-  const dump = await timed("dump", () => dumpDatabase({ address, target, jobs, progress, signal }));
+  const dump = await timed("dump", () => dumpDatabase({ ...options, folder: partial }));
   await writePrivate(join(partial, schemaFile), `${dump.schema.join("\n")}\n`);
   await writePrivate(join(partial, clusterFile), `${JSON.stringify(dump.cluster, null, 2)}\n`);
-  await readTableOfContents({ restore: dump.tools.restore, dump: target, signal });
+  await readTableOfContents(dump.tools, { folder: partial, tool: dump.tool, signal });
   if (options.verify === "restore") await timed("restore", () => proveByRestore({ ...options, dump, folder: partial }));
   await rm(join(partial, ownerFile));
   if (recipients.length > 0) await timed("encryption", () => encryptFolder(partial, { recipients, progress, signal }));
@@ -152,7 +154,7 @@ async function fill(options: BackupOptions, partial: string): Promise<Manifest> 
   await writePrivate(join(partial, manifestFile), `${JSON.stringify(manifest, null, 2)}\n`);
   await sealFolder(partial);
   progress("backup: reading it back");
-  await verifyFiles(partial, manifest, { signal });
+  await verifyFiles(partial, manifest, { signal, inside });
   return manifest;
 }
 

@@ -1,27 +1,16 @@
-import type { Client, DatabaseAddress } from "../postgres/connection";
+import type { Client } from "../postgres/connection";
 import type { DatabaseSettings } from "../postgres/database-settings";
 import { applyDatabaseSettings, createMarkedDatabase, type DatabaseMark, dropDatabase } from "../postgres/databases";
 import { compareDatabase, type Expected } from "./compare";
 import { BackupError } from "./errors";
-import { loadDump } from "./load";
-import type { Manifest } from "./manifest";
+import { loadDump, type LoadOptions } from "./load";
 
-export interface BesideOptions {
-  /** The database to be made, on the installation's server. */
-  readonly address: DatabaseAddress;
+/** `address` is the database to be made, on the installation's server. */
+export interface BesideOptions extends LoadOptions {
   readonly settings: DatabaseSettings;
   readonly mark: DatabaseMark;
-  /** Folder of the backup, decrypted. */
-  readonly folder: string;
-  readonly manifest: Pick<Manifest, "tool" | "tables">;
   /** What has to be in it afterwards. */
   readonly expected: Expected;
-  /** Tables and indexes that are worked on at once. */
-  readonly jobs: number;
-  /** Starts each line of progress. */
-  readonly label: string;
-  readonly progress: (line: string) => void;
-  readonly signal: AbortSignal;
 }
 
 /**

@@ -1,20 +1,29 @@
+import { createWriteStream } from "node:fs";
+import { join } from "node:path";
+
 import { type Client, type DatabaseAddress, withClient } from "../postgres/connection";
 import { type Counts, countsInSnapshot } from "../postgres/counts";
 import { readSystemIdentifier } from "../postgres/facts";
 import { readSchemaLines } from "../postgres/schema-lines";
 import { inTransaction } from "../postgres/transaction";
 import { watched } from "../postgres/watch";
-import { runChild } from "./child-process";
+import type { ExecPlace } from "../runtimes/exec";
 import { type Cluster, readCluster } from "./cluster";
 import { CopyWatch, readTableSizes, type TableSizes } from "./copy-progress";
-import type { Manifest } from "./manifest";
-import { chooseCompression, chooseDumpTools, type DumpTools, libpqEnvironment } from "./tools";
+import { dumpName, type Manifest } from "./manifest";
+import { chooseCompression, chooseDumpTools, describeProgram, describeVersion, type DumpTools } from "./tools";
 
 export interface DumpOptions {
   readonly address: DatabaseAddress;
-  /** Folder to be made by pg_dump. */
-  readonly target: string;
+  /** Folder of the backup, in which the dump is made. */
+  readonly folder: string;
+  /** Where tools may be looked for besides this host. */
+  readonly inside: ExecPlace | null;
   readonly jobs: number;
+  /** Further arguments for pg_dump. */
+  readonly moreArguments?: (tools: DumpTools) => readonly string[];
+  /** Work that reads the dump's snapshot beside it; when it fails, so does the dump. */
+  readonly beside?: (snapshot: string, signal: AbortSignal) => Promise<void>;
   readonly progress: (line: string) => void;
   readonly signal: AbortSignal;
 }
@@ -42,14 +51,22 @@ export async function dumpDatabase(options: DumpOptions): Promise<Dump> {
   const { address, signal, progress } = options;
   return withClient(address, { name: "backup", readOnly: true }, async (client) => {
     const server = await readServer(client);
-    const tools = await chooseDumpTools({ serverMajor: server.major, signal });
+    const tools = await chooseDumpTools({ serverMajor: server.major, inside: options.inside, signal });
+    await tools.host.verifyServer(address, signal);
     const compression = await chooseCompression(tools, signal);
-    progress(`backup: pg_dump ${tools.version}, compression ${compression}, ${options.jobs} jobs`);
+    // A folder cannot come out of a container as a stream, and jobs need one.
+    const format = tools.host.place === null ? "directory" : "custom";
+    const jobs = format === "directory" ? options.jobs : 1;
+    progress(`backup: pg_dump ${describeVersion(tools)}, compression ${compression}, ${jobs} jobs`);
     const { tables, ...facts } = await inTransaction(client, "ISOLATION LEVEL REPEATABLE READ READ ONLY", async () => {
       const { rows } = await client.query<{ snapshot: string }>("SELECT pg_export_snapshot() AS snapshot");
       const sizes = await readTableSizes(client);
       const snapshot = rows[0]?.snapshot ?? "";
-      const read = await dumpAndRead(client, { ...options, snapshot, sizes, tools, compression }, server.database);
+      const read = await dumpAndRead(
+        client,
+        { ...options, snapshot, sizes, tools, compression, format, jobs },
+        server.database,
+      );
       return { ...read, tables: sizes };
     });
     const { database, version, systemIdentifier, bytes } = server;
@@ -58,7 +75,7 @@ export async function dumpDatabase(options: DumpOptions): Promise<Dump> {
       ...facts,
       tables,
       installation: { database, systemIdentifier, serverVersion: version, bytes },
-      tool: { program: tools.dump, version: tools.version, compression },
+      tool: { program: describeProgram(tools), version: tools.version, compression, format },
     };
   });
 }
@@ -79,9 +96,10 @@ interface SnapshotDump extends DumpOptions {
   readonly sizes: TableSizes;
   readonly tools: DumpTools;
   readonly compression: string;
+  readonly format: Manifest["tool"]["format"];
 }
 
-/** Both at once, since the snapshot must stay open for the dump's workers anyway; when one fails, the other is ended. */
+/** All at once, since the snapshot must stay open for the dump's workers anyway; when one fails, the others are ended. */
 async function dumpAndRead(client: Client, options: SnapshotDump, database: string): Promise<SnapshotFacts> {
   const { address, progress } = options;
   const failed = new AbortController();
@@ -97,8 +115,10 @@ async function dumpAndRead(client: Client, options: SnapshotDump, database: stri
     const counts = await countsInSnapshot(client);
     return { counts, cluster: await readCluster(client, database), schema: await readSchemaLines(client) };
   }).catch(endOther);
-  const [dumped, counted] = await Promise.allSettled([dumping, counting]);
-  if (dumped.status === "fulfilled" && counted.status === "fulfilled") return counted.value;
+  const reading = (options.beside?.(options.snapshot, signal) ?? Promise.resolve()).catch(endOther);
+  const [dumped, counted, read] = await Promise.allSettled([dumping, counting, reading]);
+  const areDone = dumped.status === "fulfilled" && read.status === "fulfilled";
+  if (areDone && counted.status === "fulfilled") return counted.value;
   options.signal.throwIfAborted();
   // The other one was only ended because of the first.
   throw failed.signal.reason as Error;
@@ -107,30 +127,24 @@ async function dumpAndRead(client: Client, options: SnapshotDump, database: stri
 /** A table that somebody holds exclusively would keep the services stopped for ever. */
 const lockWaitMs = 60_000;
 
-async function runDump({
-  address,
-  target,
-  jobs,
-  snapshot,
-  sizes,
-  tools,
-  compression,
-  progress,
-  signal,
-}: SnapshotDump): Promise<void> {
+async function runDump(options: SnapshotDump): Promise<void> {
+  const { address, folder, jobs, snapshot, sizes, tools, compression, format, progress, signal } = options;
+  const target = join(folder, dumpName({ format }));
   const args = [
-    "--format=directory",
-    `--jobs=${jobs}`,
+    ...(options.moreArguments?.(tools) ?? []),
+    `--format=${format}`,
+    ...(format === "directory" ? [`--jobs=${jobs}`, `--file=${target}`] : []),
     `--compress=${compression}`,
     `--snapshot=${snapshot}`,
-    `--file=${target}`,
     `--lock-wait-timeout=${lockWaitMs}`,
     "--no-password",
     "--verbose",
   ];
   const watch = new CopyWatch({ address, sizes, label: "backup", progress });
+  const session = { address, name: "octollm-upgrade: pg_dump" };
+  const output = format === "custom" ? { output: createWriteStream(target, { mode: 0o600 }) } : {};
   try {
-    await runChild({ program: tools.dump, args, env: libpqEnvironment(address), signal, onLine: watch.onLine });
+    await tools.host.run({ program: tools.dump, args, session, ...output, signal, onLine: watch.onLine });
   } finally {
     await watch.end();
   }

@@ -8,6 +8,7 @@ import { BackupError } from "./errors";
 /** Names of what lies in a backup's folder. */
 export const manifestFile = "manifest.json";
 export const databaseFolder = "database";
+export const databaseFile = "database.dump";
 export const environmentCopy = "environment.env";
 export const configArchive = "config.tar.gz";
 export const composeCopy = "docker-compose.yml";
@@ -39,7 +40,13 @@ const schema = z.strictObject({
     /** Size on the server's disk. */
     bytes: wholeNumber,
   }),
-  tool: z.strictObject({ program: z.string(), version: z.string(), compression: z.string() }),
+  tool: z.strictObject({
+    program: z.string(),
+    version: z.string(),
+    compression: z.string(),
+    /** pg_dump's: a folder, or one file where it could only be written to a stream. */
+    format: z.enum(["directory", "custom"]).default("directory"),
+  }),
   release: z.string(),
   revision: z.string().nullable(),
   planId: z.string(),
@@ -63,6 +70,11 @@ const schema = z.strictObject({
 /** What a backup says of itself; docs/backup.md describes each field. */
 export type Manifest = z.infer<typeof schema>;
 export type BackupFile = Manifest["files"][number];
+
+/** Name of the dump below a backup's folder. */
+export function dumpName({ format }: Pick<Manifest["tool"], "format">): string {
+  return format === "custom" ? databaseFile : databaseFolder;
+}
 
 /**
  * Reads and checks a backup's manifest.

@@ -1,22 +1,23 @@
-import { execFile } from "node:child_process";
-import { writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import { promisify } from "node:util";
+import { PassThrough, Readable } from "node:stream";
 
 import type { DatabaseAddress } from "../postgres/connection";
 import { userRelations } from "../postgres/facts";
 import { textLiteral } from "../postgres/identifiers";
-import { runChild } from "./child-process";
+import type { ExecPlace } from "../runtimes/exec";
+import { ChildFailure } from "./child-process";
 import { CopyWatch } from "./copy-progress";
-import { databaseFolder, type Manifest } from "./manifest";
+import { type DumpArchive, withDumpArchive } from "./dump-archive";
+import type { Manifest } from "./manifest";
 import { withRestoreList } from "./restore-list";
-import { chooseDumpTools, libpqEnvironment } from "./tools";
+import { chooseDumpTools, describeVersion, type DumpTools } from "./tools";
 
 export interface ReplaceOptions {
   readonly address: DatabaseAddress;
   /** Folder of the backup, decrypted. */
   readonly folder: string;
   readonly manifest: Pick<Manifest, "tool" | "tables" | "counts">;
+  /** Where tools may be looked for besides this host. */
+  readonly inside: ExecPlace | null;
   /** Extensions that the backup has; others are dropped. */
   readonly extensions: readonly string[];
   /** SQL that runs last, in the same transaction. */
@@ -32,40 +33,73 @@ export interface ReplaceOptions {
  * @throws ChildFailure with what psql or pg_restore said
  */
 export async function replaceContents(options: ReplaceOptions): Promise<void> {
-  const { address, folder, manifest, progress, signal } = options;
-  const dump = join(folder, databaseFolder);
-  const tools = await chooseDumpTools({ serverMajor: Number.parseInt(manifest.tool.version, 10), signal });
-  progress(`restore: pg_restore ${tools.version} through psql, in one transaction, into '${address.database}'`);
-  await withRestoreList(tools, { dump, signal }, async (scratch) => {
-    const pipes = { data: join(scratch, "data"), end: join(scratch, "end") };
-    await promisify(execFile)("mkfifo", ["-m", "600", pipes.data, pipes.end]);
-    await writeFile(join(scratch, "begin"), dropEverything(options.extensions), { mode: 0o600 });
-    const ending = [countRowsAgain(manifest.counts), ...options.statements].map((statement) => `${statement};\n`);
-    const watch = new CopyWatch({ address, sizes: manifest.tables, label: "restore", progress });
-    const failed = new AbortController();
-    const either = AbortSignal.any([signal, failed.signal]);
-    const endOther = (error: unknown) => {
-      failed.abort(error);
-      throw error;
-    };
-    const env = { ...libpqEnvironment(address), PGAPPNAME: "octollm-upgrade: psql" };
-    const files = [join(scratch, "begin"), pipes.data, pipes.end].map((file) => `--file=${file}`);
-    const psql = runChild({
-      program: join(dirname(tools.restore), "psql"),
-      args: ["--no-psqlrc", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1", "--no-password", ...files],
-      env,
-      signal: either,
-    }).catch(endOther);
-    // psql waits for its last file until the dump is whole: half a dump is never committed.
-    const args = [`--file=${pipes.data}`, `--use-list=${join(scratch, "list")}`, "--verbose", dump];
-    const loading = runChild({ program: tools.restore, args, env, signal: either, onLine: watch.onLine })
-      .then(() => writeFile(pipes.end, ending.join(""), { flag: "a", signal: either }))
-      .catch(endOther);
-    const outcomes = await Promise.allSettled([psql, loading]);
+  const { address, folder, manifest, inside, progress, signal } = options;
+  const { tool, tables } = manifest;
+  const tools = await chooseDumpTools({ serverMajor: Number.parseInt(tool.version, 10), inside, signal });
+  progress(
+    `restore: pg_restore ${describeVersion(tools)} through psql, in one transaction, into '${address.database}'`,
+  );
+  const dump = { folder, tool, signal };
+  const watch = new CopyWatch({ address, sizes: tables, label: "restore", progress });
+  try {
+    await withDumpArchive(tools, dump, (archive) =>
+      withRestoreList(tools, dump, (list) => pourInto(tools, { ...options, archive, list, onLine: watch.onLine })),
+    );
+  } finally {
     await watch.end();
-    signal.throwIfAborted();
-    if (outcomes.some(({ status }) => status === "rejected")) throw failed.signal.reason as Error;
-  });
+  }
+}
+
+interface Pouring extends ReplaceOptions {
+  readonly archive: DumpArchive;
+  /** File that pg_restore goes by. */
+  readonly list: string;
+  readonly onLine: (line: string) => void;
+}
+
+/** Feeds psql with the script that pg_restore writes. */
+async function pourInto({ host, restore, psql }: DumpTools, pouring: Pouring): Promise<void> {
+  const { address, archive, list, onLine, signal } = pouring;
+  const failed = new AbortController();
+  const either = AbortSignal.any([signal, failed.signal]);
+  const endOther = (error: unknown) => {
+    failed.abort(error);
+    throw error;
+  };
+  const script = new PassThrough();
+  const writing = host
+    .run({
+      program: restore,
+      args: ["--file=-", `--use-list=${list}`, "--verbose", ...archive.args],
+      ...archive.input(),
+      output: script,
+      signal: either,
+      onLine,
+    })
+    .catch(endOther);
+  // A script that ends before its COMMIT is rolled back, whatever ended it: half a dump is never committed.
+  async function* whole() {
+    yield `BEGIN;\n${dropEverything(pouring.extensions)}`;
+    for await (const piece of script) yield piece as Buffer;
+    await writing;
+    const ending = [countRowsAgain(pouring.manifest.counts), ...pouring.statements, "COMMIT"];
+    yield ending.map((statement) => `${statement};\n`).join("");
+  }
+  const reading = host
+    .run({
+      program: psql,
+      args: ["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--no-password"],
+      session: { address, name: "octollm-upgrade: psql" },
+      input: Readable.from(whole(), { objectMode: false }),
+      signal: either,
+    })
+    .catch(endOther);
+  const outcomes = await Promise.allSettled([reading, writing]);
+  signal.throwIfAborted();
+  const faults = outcomes.flatMap((outcome) => (outcome.status === "rejected" ? [outcome.reason as Error] : []));
+  // When one of them ends, the other one only sees its stream break off.
+  const fault = faults.find((error) => error instanceof ChildFailure) ?? faults[0];
+  if (fault) throw fault;
 }
 
 const block = (body: string) => `DO ${textLiteral(body)}`;

@@ -6,6 +6,7 @@ import { dropDatabase, listRelatedDatabases, newMark } from "../postgres/databas
 import { readDatabaseRights } from "../postgres/databases";
 import { withMaintenance } from "../postgres/maintenance";
 import type { Invariant } from "../releases/release";
+import type { ExecPlace } from "../runtimes/exec";
 import { isAlive } from "../runtimes/local/alive";
 import { loadBeside } from "./beside";
 import { type Cluster } from "./cluster";
@@ -21,6 +22,8 @@ export interface ProofOptions {
   readonly revision: string | null;
   readonly invariants: readonly Invariant[];
   readonly jobs: number;
+  /** Where tools may be looked for besides this host. */
+  readonly inside: ExecPlace | null;
   readonly dump: Pick<Manifest, "counts" | "tables" | "tool"> & {
     readonly schema: readonly string[];
     readonly cluster: Cluster;
@@ -39,7 +42,7 @@ export interface ProofOptions {
  *   not touched by any of it
  */
 export async function proveByRestore(options: ProofOptions): Promise<void> {
-  const { address, id, folder, dump, revision, invariants, jobs, progress, signal } = options;
+  const { address, id, folder, dump, revision, invariants, jobs, inside, progress, signal } = options;
   const scratch = options.scratch ?? `octollm_verify_${randomBytes(6).toString("hex")}`;
   if (scratch === address.database)
     throw new BackupError(
@@ -60,6 +63,7 @@ export async function proveByRestore(options: ProofOptions): Promise<void> {
       manifest: dump,
       expected: { counts: dump.counts, schema: dump.schema, revision, invariants },
       jobs,
+      inside,
       label: "verify",
       progress,
       signal,

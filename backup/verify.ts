@@ -1,11 +1,17 @@
-import { join } from "node:path";
-
 import { errorText } from "../postgres/errors";
-import { runChild } from "./child-process";
+import type { ExecPlace } from "../runtimes/exec";
+import { readTableOfContents } from "./dump-archive";
 import { BackupError } from "./errors";
 import { fingerprint, listFiles } from "./files";
-import { databaseFolder, type Manifest, manifestFile, readManifest } from "./manifest";
+import { dumpName, type Manifest, manifestFile, readManifest } from "./manifest";
 import { chooseDumpTools } from "./tools";
+
+export interface VerifyOptions {
+  readonly signal: AbortSignal;
+  readonly progress?: ((line: string) => void) | undefined;
+  /** Where tools may be looked for besides this host. */
+  readonly inside: ExecPlace | null;
+}
 
 /**
  * Verifies a backup: its manifest, size and SHA-256 of every file, nothing missing and nothing added, and that
@@ -17,10 +23,10 @@ import { chooseDumpTools } from "./tools";
  */
 export async function verifyBackup(
   path: string,
-  { signal = new AbortController().signal, progress }: { signal?: AbortSignal; progress?: (line: string) => void } = {},
+  { signal = new AbortController().signal, progress, inside = null }: Partial<VerifyOptions> = {},
 ): Promise<Manifest> {
   const manifest = await readManifest(path);
-  await verifyFiles(path, manifest, { signal, progress });
+  await verifyFiles(path, manifest, { signal, progress, inside });
   return manifest;
 }
 
@@ -32,11 +38,12 @@ export async function verifyBackup(
 export async function verifyFiles(
   path: string,
   manifest: Manifest,
-  { signal, progress }: { signal: AbortSignal; progress?: (line: string) => void },
+  { signal, progress, inside }: VerifyOptions,
 ): Promise<void> {
   const faults = await compareFiles({ path, manifest, signal, progress });
   // pg_restore would only complain about what is named already; an encrypted dump it cannot read.
-  if (faults.length === 0 && manifest.encryption === null) faults.push(...(await checkDump(path, manifest, signal)));
+  if (faults.length === 0 && manifest.encryption === null)
+    faults.push(...(await checkDump(path, manifest, { signal, inside })));
   if (faults.length === 0) return;
   const lines = faults.map((fault) => `  ${fault}`).join("\n");
   throw new BackupError(
@@ -70,28 +77,17 @@ async function compareFiles({ path, manifest, signal, progress }: Comparison): P
   return faults;
 }
 
-async function checkDump(path: string, manifest: Manifest, signal: AbortSignal): Promise<string[]> {
-  const serverMajor = Number.parseInt(manifest.tool.version, 10);
-  const { restore } = await chooseDumpTools({ serverMajor, signal });
+async function checkDump(
+  folder: string,
+  { tool }: Manifest,
+  { signal, inside }: Pick<VerifyOptions, "signal" | "inside">,
+): Promise<string[]> {
+  const tools = await chooseDumpTools({ serverMajor: Number.parseInt(tool.version, 10), inside, signal });
   try {
-    await readTableOfContents({ restore, dump: join(path, databaseFolder), signal });
+    await readTableOfContents(tools, { folder, tool, signal });
     return [];
   } catch (error) {
     signal.throwIfAborted();
-    return [`${databaseFolder}: pg_restore cannot read it: ${errorText(error)}`];
+    return [`${dumpName(tool)}: pg_restore cannot read it: ${errorText(error)}`];
   }
-}
-
-/**
- * Has `pg_restore` read a dump's table of contents.
- *
- * @throws ChildFailure when it cannot
- */
-export async function readTableOfContents(options: {
-  restore: string;
-  dump: string;
-  signal: AbortSignal;
-}): Promise<string> {
-  const env = { PATH: process.env.PATH, LC_ALL: "C" };
-  return runChild({ program: options.restore, args: ["--list", options.dump], env, signal: options.signal });
 }

@@ -7,12 +7,13 @@ import { backupInstallation } from "../backup/backup";
 import { loadBeside } from "../backup/beside";
 import { loadCluster } from "../backup/cluster";
 import { loadSchema } from "../backup/compare";
+import { libpqEnvironment } from "../backup/libpq-environment";
 import { loadDump } from "../backup/load";
 import { readManifest } from "../backup/manifest";
-import { chooseDumpTools, libpqEnvironment } from "../backup/tools";
+import { chooseDumpTools } from "../backup/tools";
 import { createInstallation } from "../demo/installation";
 import type { PrivatePostgres } from "../demo/private-postgres";
-import { parseDatabaseUrl, withClient } from "../postgres/connection";
+import { type DatabaseAddress, parseDatabaseUrl, withClient } from "../postgres/connection";
 import { dropDatabase, newMark } from "../postgres/databases";
 import { withMaintenance } from "../postgres/maintenance";
 import { race, table } from "./measure";
@@ -62,18 +63,28 @@ export async function benchBackups(
       const { rows } = await client.query<{ bytes: string }>("SELECT pg_database_size(current_database()) AS bytes");
       return Number(rows[0]?.bytes) / 1e6;
     });
+    await setFsync(address, "on");
     const backups = await raceBackups(home, databaseUrl, rounds);
     const restores = await raceRestores(home, databaseUrl, rounds);
     return `Database of ${size.toFixed(0)} MB.\n\n${backups}\n\n${restores}`;
   } finally {
+    await setFsync(address, "off");
     await withMaintenance(address, { name: "bench" }, (client) => dropDatabase(client, name));
     rmSync(home, { recursive: true, force: true });
   }
 }
 
+/** Private servers do without it, and whoever restores does not: commits and checkpoints have their price here. */
+async function setFsync(address: DatabaseAddress, to: "on" | "off"): Promise<void> {
+  await withMaintenance(address, { name: "bench" }, async (client) => {
+    await client.query(`ALTER SYSTEM SET fsync = ${to}`);
+    await client.query("SELECT pg_reload_conf()");
+  });
+}
+
 async function raceBackups(home: string, databaseUrl: string, rounds: number): Promise<string> {
   const address = parseDatabaseUrl(databaseUrl);
-  const tools = await chooseDumpTools({ serverMajor: 1, signal });
+  const tools = await chooseDumpTools({ serverMajor: 1, inside: null, signal });
   const shell = (command: string) => run("/bin/sh", ["-c", command], { env: libpqEnvironment(address), cwd: home });
   const rivals = {
     "pg_dump > file": () => shell(`${tools.dump} > plain.sql`),
@@ -106,6 +117,7 @@ async function backUp(home: string, databaseUrl: string): Promise<void> {
     planId: "bench",
     attempt: 1,
     jobs: 2,
+    inside: null,
     verify: "checksums",
     invariants: [],
     recipients: [],
@@ -136,12 +148,16 @@ async function raceRestores(home: string, databaseUrl: string, rounds: number): 
   };
   const env = libpqEnvironment(address);
   const create = () => run("createdb", ["-T", "template0", target.database], { env });
-  const loading = { address: target, folder, manifest, jobs: 2, label: "bench", ...quiet };
-  const rivals = {
-    "psql < file": fresh(async () => {
+  const loading = { address: target, folder, manifest, jobs: 2, inside: null, label: "bench", ...quiet };
+  const shell = (command: string) =>
+    fresh(async () => {
       await create();
-      await run("/bin/sh", ["-c", `psql -q -d ${target.database} < plain.sql`], { env, cwd: home });
-    }),
+      await run("/bin/sh", ["-c", command], { env: { ...env, PGDATABASE: target.database }, cwd: home });
+    });
+  const rivals = {
+    "psql < file": shell("psql -q < plain.sql"),
+    "psql < file, then ANALYZE": shell("psql -q < plain.sql && psql -q -c ANALYZE"),
+    "pg_restore of custom.dump": shell(`pg_restore -d ${target.database} custom.dump`),
     "ours: loaded and analyzed": fresh(async () => {
       await create();
       await loadDump(loading);

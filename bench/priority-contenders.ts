@@ -5,7 +5,7 @@ import { promisify } from "node:util";
 
 import type pg from "pg";
 
-import { libpqEnvironment } from "../backup/tools";
+import { libpqEnvironment } from "../backup/libpq-environment";
 import type { PrivatePostgres } from "../demo/private-postgres";
 import { stepUp } from "../planner/chain";
 import type { RevisionStep } from "../planner/plan";

@@ -169,7 +169,7 @@ function databaseSettings(environment: DotenvFile, all: readonly DiscoveredConta
   const container = all.find(({ names }) => names.includes(host));
   if (!container) return {};
   const published = container.published[port];
-  if (published !== undefined) return { database: { host: "127.0.0.1", port: published } };
+  if (published !== undefined) return { database: { host: "127.0.0.1", port: published, container: container.name } };
   throw new Error(
     `The database's container '${container.name}' publishes no port, so that it cannot be reached from here. Nothing was ` +
       `written. Publish it on this host alone: ports: ["127.0.0.1:15432:${port}"] in the compose file`,

@@ -6,7 +6,7 @@ import { loadSchema } from "../backup/compare";
 import { withOpenBackup } from "../backup/open";
 import { proveByRestore } from "../backup/scratch";
 import { verifyBackup } from "../backup/verify";
-import { catalogueFolder, readAddress, sitePath } from "../phases/site";
+import { catalogueFolder, readAddress, sitePath, toolPlace } from "../phases/site";
 import { findRelease } from "../planner/chain";
 import { isKnownDatabase, newMark, removeMark } from "../postgres/databases";
 import { withMaintenance } from "../postgres/maintenance";
@@ -47,7 +47,7 @@ export async function verifyOne(
   const { open, path } = await choose(id, options.stack);
   const signal = interruptible();
   const progress = note;
-  const manifest = await verifyBackup(path, { signal, progress });
+  const manifest = await verifyBackup(path, { signal, progress, inside: toolPlace(open.site) });
   print(`${id}: all ${manifest.files.length} files are as they were written`);
   if (!options.restore && options.scratch === undefined) return;
   const { site, settings } = open;
@@ -59,7 +59,8 @@ export async function verifyOne(
     const { revision } = manifest;
     const { scratch } = options;
     const named = scratch === undefined ? {} : { scratch };
-    await proveByRestore({ address, id, folder, revision, invariants, jobs, dump, ...named, progress, signal });
+    const what = { address, id, folder, revision, invariants, jobs, dump, ...named };
+    await proveByRestore({ ...what, inside: toolPlace(site), progress, signal });
   });
   print(`${id}: restored into a scratch database:`);
   print("every row, object and invariant is as it was; the database was dropped again");
@@ -68,7 +69,7 @@ export async function verifyOne(
 /** `octollm backups restore <id>`: the settings that make preview and up restore it, or a database beside to look into. */
 export async function restoreBackup(id: string, { stack, into }: { stack?: string; into?: string }): Promise<void> {
   const { open, path } = await choose(id, stack);
-  const manifest = await verifyBackup(path, { signal: interruptible() });
+  const manifest = await verifyBackup(path, { signal: interruptible(), inside: toolPlace(open.site) });
   if (into !== undefined) return lookInto(open, { id, path, into });
   const config = open.backend.config(open.name);
   const wish = open.settings.restoreFrom === id || open.settings.restoreFrom.startsWith(`${id}#`) ? again(open) : id;
@@ -110,6 +111,7 @@ async function lookInto(open: OpenedStack, what: { id: string; path: string; int
         manifest,
         expected: { counts, revision, invariants, schema: await loadSchema(folder) },
         jobs,
+        inside: toolPlace(site),
         label: "restore",
         progress: note,
         signal,

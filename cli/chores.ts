@@ -11,6 +11,7 @@ import { rehearseCommand } from "./rehearse";
 import { releasesCommand } from "./releases";
 import { serviceCommand } from "./service";
 import { statusCommand } from "./status";
+import { verifyCommand } from "./verify";
 
 const engineHelp = `
 Pulumi's words, with Pulumi's flags:
@@ -29,19 +30,21 @@ The way back: set the old version again.`;
 /**
  * Runs one of the words that are not Pulumi's: the chores around an upgrade.
  *
+ * @param engine - what `--engine` said, for those that run one
  * @returns the exit code
  */
-export async function runChore(argv: readonly string[]): Promise<number> {
+export async function runChore(argv: readonly string[], engine?: string): Promise<number> {
   const program = new Command("octollm")
     .description("Takes an OctoLLM installation from one version to another, and back.")
     .version(programVersion)
     .addHelpText("after", engineHelp)
     .addCommand(adoptCommand())
     .addCommand(statusCommand())
+    .addCommand(verifyCommand())
     .addCommand(backupsCommand())
     .addCommand(abortCommand())
     .addCommand(migrateCommand())
-    .addCommand(rehearseCommand())
+    .addCommand(rehearseCommand(engine))
     .addCommand(releasesCommand())
     .addCommand(envCommand())
     .addCommand(codemodCommand())

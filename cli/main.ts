@@ -10,7 +10,7 @@ async function main(argv: readonly string[]): Promise<number> {
   if (word !== undefined && engineWords.includes(word)) return passThrough(rest, engine);
   // Loaded only now: the chores need far more than an engine does, and a preview would wait for it.
   const { runChore } = createRequire(__filename)("./chores") as typeof import("./chores");
-  return runChore(rest);
+  return runChore(rest, engine);
 }
 
 main(process.argv.slice(2)).then(

@@ -1,3 +1,5 @@
+import { resolve } from "node:path";
+
 import { Command } from "commander";
 
 import { lookAtDatabase } from "../phases/restore-facts";
@@ -16,7 +18,8 @@ import { judgeScratch, scratchAddress } from "../rehearsal/scratch";
 import { loadCatalogue } from "../releases/catalogue";
 import type { Catalogue } from "../releases/release";
 import { note, print } from "./output";
-import { openStack } from "./stack";
+import { rehearseStaging, writeK6Script } from "./rehearse-staging";
+import { type OpenedStack, openStack } from "./stack";
 
 interface RehearseOptions {
   readonly stack?: string;
@@ -25,23 +28,40 @@ interface RehearseOptions {
   readonly scratch?: string;
   readonly keep?: boolean;
   readonly json?: boolean;
+  readonly yes?: boolean;
+  readonly k6Script?: string;
 }
 
-/** `octollm rehearse`: the upgrade tried on a backup, up, down and up again, with the time that each revision takes. */
-export function rehearseCommand(): Command {
+/**
+ * `octollm rehearse`: the upgrade tried on a backup, up, down and up again, with the time that each revision takes. On a stack
+ * that names production: the whole upgrade, on a clone of production's database.
+ *
+ * @param engine - what `--engine` said
+ */
+export function rehearseCommand(engine: string | undefined): Command {
   return new Command("rehearse")
-    .description("try an upgrade's revisions on a backup in a scratch database: up, down, up")
+    .description("try an upgrade: its revisions on a backup, or all of it on staging")
     .option("-s, --stack <name>", "the stack; else the selected one")
     .option("--backup <id>", "the backup; else the newest that is good")
     .option("--to <version>", "the release; else that of the stack, or the newest")
     .option("--scratch <name>", "name of the scratch database, or a URL on another server")
     .option("--keep", "keep the scratch database, to look into")
     .option("--json", "for programs")
-    .action(run);
+    .option("-y, --yes", "staging: do not ask before its database is replaced")
+    .option("--k6-script <file>", "staging: only write its load test as a script for k6")
+    .action((options: RehearseOptions) => run(options, engine));
 }
 
-async function run(options: RehearseOptions): Promise<void> {
-  const { site, settings } = await openStack(options.stack);
+async function run(options: RehearseOptions, engine: string | undefined): Promise<void> {
+  const scriptFile = options.k6Script === undefined ? null : resolve(options.k6Script);
+  const opened = await openStack(options.stack);
+  if (scriptFile !== null) return writeK6Script(opened, scriptFile);
+  const ofBackup = options.backup !== undefined || options.scratch !== undefined || options.keep === true;
+  if (opened.settings.rehearsal.production !== "" && !ofBackup) return rehearseStaging(opened, { ...options, engine });
+  return rehearseBackup(opened, options);
+}
+
+async function rehearseBackup({ site, settings }: OpenedStack, options: RehearseOptions): Promise<void> {
   const catalogue = await loadCatalogue(catalogueFolder(site));
   const live = await readAddress(site, settings.databaseUrl);
   const signal = interruptible();
@@ -58,7 +78,6 @@ async function run(options: RehearseOptions): Promise<void> {
     catalogue,
     backup,
     live,
-
     scratch,
     keep: options.keep ?? false,
     ...way,

@@ -61,7 +61,7 @@ export class Upgrade extends pulumi.ComponentResource {
     );
     const served = { parent: this, provider, dependsOn: deployment.services };
     const resume = new Resume("resume", { attempt, ...slice(plan.deploy, "release", "services") }, served);
-    const checks = slice(plan.checks, "release", "revision", "countsMustMatch", "lines");
+    const checks = slice(plan.checks, "release", "revision", "countsMustMatch", "task", "lines");
     const verification = new Verification("verification", { attempt, ...checks }, after(resume));
     const post = new SchemaMigration(
       "post",

@@ -1,5 +1,5 @@
 import type { ReleaseEnvironment } from "../environment/changes";
-import type { ComposeFile } from "./compose-file";
+import { type ComposeFile, ComposeFileError } from "./compose-file";
 import type { ComposeEdit } from "./edits";
 import { joined, linesOf, type TextLine } from "./lines";
 import { plainValue } from "./nodes";
@@ -30,14 +30,29 @@ export interface ComposeRelease extends ReleaseEnvironment {
  * @param around - `.env` and the files of `env_file`, before and after the same release's changes of `.env`
  */
 export function applyComposeRelease(file: ComposeFile, release: ComposeRelease, around: SourcesAround): EditedCompose {
-  const before = effective(file, around.before);
-  const { result, left } = changed(file, release, { around, before });
-  if (result.edits.length > 0 && !isFaithful(file, result.file, release)) {
+  // Always from the start: what is there already comes out as it is, and what is missing is found.
+  const base = undoComposeRelease(file, release);
+  const before = effective(base.file, around.before);
+  const made = tried(base.file, release, { around, before });
+  if (made === null) {
     const reason = "its environment entries could not be changed so that all else keeps its meaning; none was";
     return { file, edits: [], left: [`OctoLLM ${release.version}: ${reason}`] };
   }
-  const gone = { release, around, before, file: result.file };
-  return { ...result, left: [...left, ...leftInServices(gone), ...leftOutside(gone)] };
+  const outcome = { release, around, before, file: made.file };
+  const left = [...made.left, ...leftInServices(outcome), ...leftOutside(outcome)];
+  if (made.file.text === file.text) return { file, edits: [], left };
+  return { file: made.file, edits: [...base.edits, ...made.edits], left };
+}
+
+/** The changes; null when they, or their way back, would harm anything else. */
+function tried(file: ComposeFile, release: ComposeRelease, surroundings: Surroundings): EditedCompose | null {
+  try {
+    const made = changed(file, release, surroundings);
+    return made.edits.length === 0 || isFaithful(file, made.file, release) ? made : null;
+  } catch (error) {
+    if (error instanceof ComposeFileError) return null;
+    throw error;
+  }
 }
 
 interface Surroundings {
@@ -45,11 +60,7 @@ interface Surroundings {
   readonly before: Effective;
 }
 
-function changed(
-  file: ComposeFile,
-  release: ComposeRelease,
-  { around, before }: Surroundings,
-): { result: Omit<EditedCompose, "left">; left: string[] } {
+function changed(file: ComposeFile, release: ComposeRelease, { around, before }: Surroundings): EditedCompose {
   const left: string[] = [];
   const sections = environmentSections(file);
   const references = placeReferences(file, release, { around, before, sections });
@@ -69,7 +80,7 @@ function changed(
       return null;
     }
   });
-  return { result, left };
+  return { ...result, left };
 }
 
 /**

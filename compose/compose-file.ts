@@ -39,7 +39,7 @@ export class ComposeFile {
       lineCounter: this.#lines,
       uniqueKeys: false,
       version: "1.2",
-      logLevel: "silent",
+      logLevel: "error",
     });
     const [error] = this.document.errors;
     if (error)

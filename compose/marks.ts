@@ -41,7 +41,8 @@ function uncovered(part: Part | undefined, indent: string, version: string): Tex
   const { text, end } = part.line;
   const [blanks = ""] = /^ */.exec(text) ?? [];
   if (blanks.length > indent.length || !text.startsWith(mark, blanks.length)) return null;
-  return { text: blanks + text.slice(blanks.length + mark.length), end };
+  const rest = text.slice(blanks.length + mark.length);
+  return blanks === indent || rest.trim() === "" ? { text: blanks + rest, end } : null;
 }
 
 /**
@@ -64,18 +65,26 @@ export function stretches(
     )
       run.push(line);
     const part = parts[at];
-    if (run.length > 0) found.push(...hiddenIn(run, parts.slice(at, at + run.length), { form, keys }));
+    if (run.length > 0) found.push(...hiddenIn(run, parts.slice(at, at + run.length), { indent, form, version, keys }));
     else if (part) found.push(removedIn(part, { indent, form, version, keys }) ?? part);
     at += Math.max(run.length, 1);
   }
   return found;
 }
 
+/** What tells a comment of ours: where it stands, and what it may hide. */
+interface Ours {
+  readonly indent: string;
+  readonly form: Form;
+  readonly version: string;
+  readonly keys: ReadonlySet<string>;
+}
+
 /** A run of our comments is cut as one text: a value of several lines was marked line by line. */
 function hiddenIn(
   run: readonly TextLine[],
   original: readonly Part[],
-  { form, keys }: { form: Form; keys: ReadonlySet<string> },
+  { indent, form, version, keys }: Ours,
 ): Stretch[] {
   const parts = cutLines(run, form)?.parts;
   if (!parts) return [...original];
@@ -86,14 +95,19 @@ function hiddenIn(
     const lines = run.slice(at, at + length);
     at += length;
     if (part.kind !== "entry" || !keys.has(part.key)) return own;
-    return [{ kind: "hidden", entry: { ...part, lines }, removed: false, lines: own.flatMap(linesIn) }];
+    const entry = { ...part, lines };
+    const comments = own.flatMap(linesIn);
+    // A comment in another column would not come back as a variable of this `environment`.
+    if (!isAt(entry, indent) || textOf(hiddenLines(entry, indent, version)) !== textOf(comments)) return own;
+    return [{ kind: "hidden", entry, removed: false, lines: comments }];
   });
 }
 
-function removedIn(
-  part: Part,
-  { indent, form, version, keys }: { indent: string; form: Form; version: string; keys: ReadonlySet<string> },
-): Hidden | null {
+function isAt({ lines }: Entry, indent: string): boolean {
+  return /^ */.exec(lines[0]?.text ?? "")?.[0] === indent;
+}
+
+function removedIn(part: Part, { indent, form, version, keys }: Ours): Hidden | null {
   const mark = indent + removedMarkOf(version);
   if (part.kind !== "line" || !part.line.text.startsWith(mark)) return null;
   const text = Buffer.from(part.line.text.slice(mark.length), "base64").toString("utf8");
@@ -102,6 +116,6 @@ function removedIn(
   const [only, ...others] = cut?.parts ?? [];
   if (only?.kind !== "entry" || others.length > 0 || !keys.has(only.key)) return null;
   const entry = { ...only, lines };
-  if (removedLine(entry, indent, version).text !== part.line.text) return null;
+  if (!isAt(entry, indent) || removedLine(entry, indent, version).text !== part.line.text) return null;
   return { kind: "hidden", entry, removed: true, lines: [part.line] };
 }

@@ -61,9 +61,11 @@ export function valueAt(document: Document, map: YAMLMap, key: string): Node | n
 export function scalarText(node: Scalar): string | null {
   const { value, source, type } = node;
   if (value === null || value === undefined) return null;
-  // Compose's YAML readers take a number with a leading zero as octal, as YAML 1.1 did.
-  if (type === "PLAIN" && typeof value === "number" && source !== undefined && /^[-+]?0[0-7]+$/.test(source))
-    return String(Number.parseInt(source, 8));
+  if (type === "PLAIN" && source !== undefined && typeof value !== "boolean") {
+    const whole = /^\+?(-?\d[\d_]*)$/.exec(source)?.[1]?.replaceAll("_", "");
+    // Compose's YAML readers take a number with a leading zero as octal, as YAML 1.1 did; a long one stays exact.
+    if (whole !== undefined) return /^-?0[0-7]+$/.test(whole) ? String(Number.parseInt(whole, 8)) : whole;
+  }
   if (typeof value === "number" || typeof value === "boolean") return String(value);
   return typeof value === "string" ? value : (source ?? "");
 }

@@ -6,8 +6,8 @@ import type { EnvironmentChange } from "../releases/release";
 import { entryText, type NewEntry, renamedEntry, takenOver, type ValuesAround } from "./candidates";
 import type { ComposeEdit } from "./edits";
 import type { TextLine } from "./lines";
-import { type Hidden, hiddenLines, linesIn, removedLine, type Stretch, stretches } from "./marks";
-import type { Cut, Entry } from "./parts";
+import { type Hidden, hiddenLines, linesIn, removedLine, type Stretch } from "./marks";
+import type { Cut, Entry, Part } from "./parts";
 
 type Change<Kind extends EnvironmentChange["kind"]> = Extract<EnvironmentChange, { kind: Kind }>;
 
@@ -86,19 +86,18 @@ export interface ReleaseHere {
 
 interface Work extends ReleaseHere {
   readonly section: PlacedCut;
-  readonly parts: readonly Stretch[];
+  readonly parts: readonly Part[];
   readonly edits: ComposeEdit[];
 }
 
 /**
- * Makes a release's changes in one `environment`.
+ * Makes a release's changes in one `environment` that has none of them yet.
  *
  * @returns null when nothing changes
  * @throws SectionLeft when they cannot be made so that nothing else changes
  */
 export function changeSection(section: PlacedCut, here: ReleaseHere): ChangedSection | null {
-  const { version } = here.release;
-  const parts = stretches(section.cut, version, hiddenKeys(here.release));
+  const { parts } = section.cut;
   refuseTwice(parts, here.release);
   const work: Work = { ...here, section, parts, edits: [] };
   const changed = parts.map((part) => (part.kind === "entry" ? changedEntry(part, work) : null));
@@ -117,7 +116,7 @@ function isReplacing(changed: readonly (readonly TextLine[] | null)[]): boolean 
   return changed.some((lines) => lines?.some(({ text }) => !text.trimStart().startsWith("#")));
 }
 
-function refuseTwice(parts: readonly Stretch[], release: ReleaseEnvironment): void {
+function refuseTwice(parts: readonly Part[], release: ReleaseEnvironment): void {
   const keys = parts.flatMap((part) => (part.kind === "entry" ? part.key : []));
   const touched = new Set(
     release.changes.flatMap((change) => ("from" in change && change.from ? change.from : change.key)),
@@ -172,8 +171,9 @@ function additions(work: Work): NewEntry[] {
   const missing = ofKind(release, "add").filter(({ key }) => !isSet(work, key));
   const took = missing.flatMap((change): NewEntry[] => {
     const source = change.from === undefined ? undefined : sourceOf(parts, change.from);
-    if (!source || known.has(change.key)) return [];
+    if (!source) return [];
     if (source.fault !== null) throw new SectionLeft(source.key, source.fault);
+    if (known.has(change.key)) return [];
     const line = takenOver(source, change, section.cut.form, values);
     if (!line) throw new SectionLeft(source.key, `its value cannot be taken over as ${change.key}`);
     return [line];
@@ -194,26 +194,15 @@ export function referring({ form, indent, parts }: Cut, key: string): NewEntry {
   return { key, head, raw: `\${${key}}`, close: "", tail: "" };
 }
 
-/** Puts lines into the release's block, which stands behind the last variable; one that is there is filled up. */
+/** Puts lines into a block of the release, which stands behind the last variable. */
 function withAdditions(done: readonly (readonly TextLine[])[], added: readonly NewEntry[], work: Work): TextLine[] {
   const { section, release, parts, edits } = work;
   if (added.length === 0) return done.flat();
   const { indent } = section.cut;
   const [first, last] = [beginning(release.version), ending(release.version)];
-  const isComment = (index: number, text: string) => {
-    const part = parts[index];
-    return part?.kind === "line" && part.line.text === indent + text;
-  };
-  const begin = parts.findIndex((_, index) => isComment(index, first));
-  const end = parts.findIndex((_, index) => begin >= 0 && index > begin && isComment(index, last));
-  const lines = added.map((line) => ({ text: entryText(line), end: "" }));
   const adding = added.map((line) => entryEdit(section.place, "+", line));
-  if (end >= 0) {
-    edits.push(...adding);
-    return [...done.slice(0, end).flat(), ...lines, ...done.slice(end).flat()];
-  }
-  const comment = (text: string): TextLine => ({ text: indent + text, end: "" });
   edits.push(commentEdit(section.place, "+", first), ...adding, commentEdit(section.place, "+", last));
-  const behind = parts.findLastIndex(({ kind }) => kind !== "line") + 1;
-  return [...done.slice(0, behind).flat(), comment(first), ...lines, comment(last), ...done.slice(behind).flat()];
+  const block = [indent + first, ...added.map(entryText), indent + last].map((text) => ({ text, end: "" }));
+  const behind = parts.findLastIndex(({ kind }) => kind === "entry") + 1;
+  return [...done.slice(0, behind).flat(), ...block, ...done.slice(behind).flat()];
 }

@@ -41,27 +41,22 @@ interface Outcome {
 
 /** What the services do not get as the release wants it, however their variables are written: a line each, no values. */
 export function leftInServices(outcome: Outcome): string[] {
-  const after = effective(outcome.file, outcome.around.after);
-  return outcome.file.serviceNames().flatMap((service) => {
-    const [old, now] = [outcome.before.get(service), after.get(service)];
+  const { around, before, file, release } = outcome;
+  const after = effective(file, around.after);
+  // As it would be, if what has left .env were still there.
+  const kept = effective(file, { ...around.after, values: { ...around.before.values, ...around.after.values } });
+  const touched = new Set(release.changes.map(({ key }) => key));
+  return file.serviceNames().flatMap((service) => {
+    const [old, now] = [before.get(service), after.get(service)];
     if (!old || !now) return [`${service}: what it gets could not be worked out; docker compose config says why`];
-    const touched = new Set(outcome.release.changes.map(({ key }) => key));
-    const others = [...old].filter(
-      ([key, { value }]) =>
-        !touched.has(key) && value !== (now.get(key)?.value ?? null) && !isAdded(outcome.release, key),
+    const lost = [...now].filter(
+      ([key, { value }]) => !touched.has(key) && old.has(key) && value !== kept.get(service)?.get(key)?.value,
     );
     return [
-      ...outcome.release.changes.flatMap((change) => shortfall(change, { old, now, outcome }) ?? []),
-      ...others.map(
-        ([key]) => `${key} gets another value, because it refers to a variable that the upgrade takes out of .env`,
-      ),
+      ...release.changes.flatMap((change) => shortfall(change, { old, now, outcome }) ?? []),
+      ...lost.map(([key]) => `${key} refers to a variable that the upgrade takes out of .env, and gets another value`),
     ].map((text) => `${service}: ${text}`);
   });
-}
-
-/** A new name whose old one the service had too: that is judged with the old one. */
-function isAdded({ changes }: ReleaseEnvironment, key: string): boolean {
-  return changes.some((change) => change.kind === "rename" && change.to === key);
 }
 
 interface Around {

@@ -117,6 +117,7 @@ async function backUp(request: MoveRequest, wish: BackupWish, attempt: number, a
     planId: move.id,
     attempt,
     jobs,
+    inside: null,
     verify: "checksums",
     invariants: findRelease(catalogue, serves)?.invariants ?? [],
     recipients,

@@ -1,9 +1,9 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 
-import { listBackups } from "../backup/list";
 import { replaceFile } from "../environment/write";
-import { recordFolder, type Site, sitePath } from "./site";
+import type { BackupFolder } from "./backup-folder";
+import { recordFolder, type Site } from "./site";
 
 const file = (site: Site) => join(recordFolder(site), "last-attempt");
 
@@ -14,9 +14,8 @@ export async function keepAttemptNumber(site: Site, attempt: number): Promise<vo
 }
 
 /** The number of the next attempt when there is no ledger to ask: after all that were noted, here or in a backup. */
-export async function nextAttemptWithoutLedger(site: Site): Promise<number> {
+export async function nextAttemptWithoutLedger(site: Site, { backups }: BackupFolder): Promise<number> {
   const noted = await readFile(file(site), "utf8").then(Number, () => 0);
-  const backups = await listBackups(sitePath(site, site.backup.folder));
   const known = backups.map(({ manifest }) => manifest?.attempt ?? 0);
   return Math.max(0, Number.isSafeInteger(noted) ? noted : 0, ...known) + 1;
 }

@@ -1,5 +1,5 @@
+import type { Load } from "../planner/load";
 import type { Plan } from "../planner/plan";
-import type { CheckResult } from "../postgres/checks";
 import { type Client, type DatabaseAddress, withClient } from "../postgres/connection";
 import type { Counts } from "../postgres/counts";
 import { type NewAttempt, recordPhase } from "../postgres/ledger";
@@ -7,6 +7,7 @@ import type { RevisionResult } from "../postgres/runner";
 import type { Catalogue } from "../releases/release";
 import type { Outage, PhaseSpan } from "../report/facts";
 import type { LogMark } from "../runtimes/runtime";
+import type { Check } from "./checks/check";
 import type { Site } from "./site";
 import type { Telling } from "./telling";
 
@@ -38,6 +39,8 @@ export interface AttemptProgress {
   servingAt: number | null;
   /** Where each service's log ended before the new release wrote to it. */
   logMarks: Readonly<Record<string, LogMark>>;
+  /** How the services answered before they were stopped; empty when that could not be measured. */
+  loadBefore: readonly Load[];
   /** Whether anything but the ledger has been touched. */
   touched: boolean;
   /** `none` while the database that holds it cannot be read, until a restore has brought another one. */
@@ -54,7 +57,7 @@ export interface Story {
   readonly phases: PhaseSpan[];
   readonly outages: Outage[];
   readonly revisions: RevisionResult[];
-  checks: readonly CheckResult[];
+  checks: readonly Check[];
 }
 
 /** A new attempt has done nothing yet. */
@@ -65,6 +68,7 @@ export function noProgress(): AttemptProgress {
     stoppedAt: null,
     servingAt: null,
     logMarks: {},
+    loadBefore: [],
     touched: false,
     ledger: "there",
     restored: false,

@@ -5,7 +5,7 @@ import { errorText } from "../postgres/errors";
 import { readAlembicVersion } from "../postgres/facts";
 import { recordBackup, recordCounts, recordPhase } from "../postgres/ledger";
 import { type Activity, type Attempt, withLedger } from "./attempt";
-import { sitePath } from "./site";
+import { sitePath, toolPlace } from "./site";
 
 /** What a finished backup is, for the outputs of its phase. Sizes in bytes, times in seconds. */
 export interface BackupOutcome {
@@ -56,6 +56,7 @@ export async function backUp(attempt: Attempt, { signal, progress }: Activity): 
     planId: plan.id,
     attempt: attempt.number,
     jobs: site.backup.jobs,
+    inside: toolPlace(site),
     verify: site.backup.verify,
     invariants: findRelease(catalogue, plan.from)?.invariants ?? [],
     recipients: site.backup.recipients,

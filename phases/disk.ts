@@ -1,27 +1,24 @@
 import { statfs } from "node:fs/promises";
 import { dirname } from "node:path";
 
-import { listBackups } from "../backup/list";
 import type { DiskFacts } from "../planner/world";
 import type { DatabaseAddress } from "../postgres/connection";
-import { errorText } from "../postgres/errors";
 import type { DatabaseFacts } from "../postgres/facts";
 import { withMaintenance } from "../postgres/maintenance";
-import { type Site, sitePath } from "./site";
+import type { BackupFolder } from "./backup-folder";
 
 /** The free space that an upgrade is going to need, as far as it can be seen from this host; touches nothing. */
-export async function readDisk(site: Site, address: DatabaseAddress, database: DatabaseFacts): Promise<DiskFacts> {
-  const folder = sitePath(site, site.backup.folder);
-  const free = await freeBytes(folder);
+export async function readDisk(
+  { path, backups, fault }: BackupFolder,
+  address: DatabaseAddress,
+  database: DatabaseFacts,
+): Promise<DiskFacts> {
   const data = await dataRoom(address, database);
-  try {
-    const backups = await listBackups(folder);
-    const ours = backups.find(({ manifest }) => manifest?.installation.database === database.database);
-    const room = free === null ? null : { path: folder, free, lastBackup: ours?.bytes ?? null };
-    return { backupsFault: null, backups: room, data };
-  } catch (error) {
-    return { backupsFault: `'${folder}' cannot be used: ${errorText(error)}`, backups: null, data };
-  }
+  if (fault !== null) return { backupsFault: fault, backups: null, data };
+  const free = await freeBytes(path);
+  const ours = backups.find(({ manifest }) => manifest?.installation.database === database.database);
+  const room = free === null ? null : { path, free, lastBackup: ours?.bytes ?? null };
+  return { backupsFault: null, backups: room, data };
 }
 
 /** A server in a container tells a path that this host does not have, or that nobody may look at: then nothing is known. */
@@ -46,7 +43,7 @@ export async function freeForData(address: DatabaseAddress): Promise<DiskFacts["
 }
 
 /** Free bytes of the file system on which a path is, or will be once it is made. */
-async function freeBytes(path: string): Promise<number | null> {
+export async function freeBytes(path: string): Promise<number | null> {
   for (let place = path; ; place = dirname(place)) {
     const found = await statfs(place).catch(() => null);
     if (found) return found.bavail * found.bsize;

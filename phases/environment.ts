@@ -6,7 +6,7 @@ import type { EnvironmentPlan } from "../planner/plan";
 import type { Release } from "../releases/release";
 import { type Attempt, PhaseError } from "./attempt";
 import { readCompose } from "./compose";
-import { goalOf, readEnvironment, sitePath } from "./site";
+import { imagePatterns, readEnvironment, sitePath } from "./site";
 
 /** A file that is to be replaced, and the digest that it must still have. */
 interface Replacement {
@@ -49,7 +49,7 @@ async function newCompose(
   const { file: environment } = await readEnvironment(site);
   const read = await readCompose(site, environment);
   if (read === null) return null;
-  const { images = {} } = goalOf(site, to, false);
+  const images = imagePatterns(site);
   const result = changeCompose({ compose: read.world, environment, path: plan.file, from, to, catalogue, images });
   if (result.plan.lines.length === 0) return null;
   refuseOthers(plan.file, result.plan.lines, plan.lines);

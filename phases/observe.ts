@@ -14,13 +14,14 @@ import type { Catalogue } from "../releases/release";
 import { runtime } from "../runtimes/driver";
 import type { ServiceState } from "../runtimes/runtime";
 import { nextAttemptWithoutLedger } from "./attempt-number";
+import { type BackupFolder, readBackupFolder } from "./backup-folder";
 import { type ReadCompose, readCompose } from "./compose";
 import { observeContainers, type ObservedContainer } from "./containers";
 import { readDisk } from "./disk";
 import { FaultCollector, type ObservedService } from "./faults";
 import { withKeptReleases } from "./kept-releases";
 import { type DatabaseLook, lookAtDatabase, lookAtTables, readRestoreWorld } from "./restore-facts";
-import { catalogueFolder, readAddress, readEnvironment, serviceSpecs, type Site } from "./site";
+import { catalogueFolder, readAddress, readEnvironment, serviceSpecs, type Site, toolPlace } from "./site";
 
 /** What Preflight saw: the planner's world, and the facts behind it. */
 export interface Observation {
@@ -34,6 +35,7 @@ export interface Observation {
   readonly services: readonly ObservedService[];
   /** The services' containers, where they are containers. */
   readonly containers: Readonly<Record<string, ObservedContainer>>;
+  readonly backups: BackupFolder;
 }
 
 /** What to look at. */
@@ -80,16 +82,17 @@ export async function observe(view: View, known?: Known): Promise<Observation> {
     kept: found.keptFiles,
     applied: ledger.appliedRevisions,
   });
+  const backups = await readBackupFolder(site);
   const world: World = {
     database: database.database,
     release: findRunningRelease({ services, database, ledger, catalogue }),
     revisions: database.revisions,
     looksLike,
     server: describeServer(found),
-    disk: await readDisk(site, address, database),
-    dumpTool: await findDumpTool(database),
+    disk: await readDisk(backups, address, database),
+    dumpTool: await findDumpTool(site, address, database),
     openAttempt: unfinishedAttempt(ledger),
-    nextAttempt: damage === null ? nextAttempt(ledger) : await nextAttemptWithoutLedger(site),
+    nextAttempt: damage === null ? nextAttempt(ledger) : await nextAttemptWithoutLedger(site, backups),
     lastOutcome: lastOutcome(ledger),
     services: services.map(({ name, state }) => describeService(name, state, version, containers[name])),
     environment: environment.file,
@@ -99,9 +102,9 @@ export async function observe(view: View, known?: Known): Promise<Observation> {
     tables: kept.length === 0 ? found.tables : await lookAtTables(address, catalogue, how.budgetMs),
     keptReleases: kept,
     halfDone: ledger.unfinishedBatches,
-    restore: await readRestoreWorld(site, found, version),
+    restore: await readRestoreWorld(backups, { site, look: found, version }),
   };
-  return { world, address, catalogue, database, ledger, measures, services, containers };
+  return { world, address, catalogue, database, ledger, measures, services, containers, backups };
 }
 
 function asRead(compose: ReadCompose | null): ReleaseFiles["compose"] {
@@ -133,13 +136,19 @@ function lastOutcome({ lastInstallation: last }: Ledger): World["lastOutcome"] {
   return { release, revision, environmentDigest: digest };
 }
 
-async function findDumpTool({ serverVersionNumber }: DatabaseFacts): Promise<DumpTool> {
+async function findDumpTool(
+  site: Site,
+  address: DatabaseAddress,
+  { serverVersionNumber }: DatabaseFacts,
+): Promise<DumpTool> {
   const serverMajor = Math.floor(serverVersionNumber / 10_000);
+  const signal = AbortSignal.timeout(site.preview.budget * 1000);
   try {
-    const { dump, version } = await chooseDumpTools({ serverMajor, signal: new AbortController().signal });
-    return { found: `pg_dump ${version} (${dump})` };
+    const tools = await chooseDumpTools({ serverMajor, inside: toolPlace(site), signal });
+    await tools.host.verifyServer(address, signal);
+    return { found: `pg_dump ${tools.version} (${tools.host.place === null ? tools.dump : `in ${tools.host.place}`})` };
   } catch (error) {
-    return { fault: errorText(error) };
+    return { fault: signal.aborted ? "pg_dump did not tell its version in time (preview.budget)" : errorText(error) };
   }
 }
 

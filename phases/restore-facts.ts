@@ -2,7 +2,7 @@ import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 
 import { loadCluster } from "../backup/cluster";
-import { listBackups, type ListedBackup } from "../backup/list";
+import type { ListedBackup } from "../backup/list";
 import { ageEnding, composeCopy, configArchive, environmentCopy, type Manifest } from "../backup/manifest";
 import { DotenvFile } from "../environment/dotenv-file";
 import type { BackupFacts, RestoreWorld } from "../planner/backups";
@@ -24,7 +24,8 @@ import { type IndexTable, readIndexTables, readTableColumns, type TableColumns }
 import { readTableFacts } from "../postgres/table-facts";
 import type { CatalogueFiles } from "../releases/catalogue-files";
 import type { Catalogue, Statement } from "../releases/release";
-import { type Site, sitePath } from "./site";
+import type { BackupFolder } from "./backup-folder";
+import type { Site } from "./site";
 
 /** What one look at the database and its server tells. */
 export interface DatabaseLook {
@@ -137,11 +138,13 @@ function withHint(fault: DatabaseFault): DatabaseFault {
 }
 
 /** What the planner needs to know for a restore; writes nothing. */
-export async function readRestoreWorld(site: Site, look: DatabaseLook, version: string): Promise<RestoreWorld> {
+export async function readRestoreWorld(
+  folder: BackupFolder,
+  { site, look, version }: Surroundings,
+): Promise<RestoreWorld> {
   const { ledger, damage, rights, related } = look;
   // A folder that cannot be read is told with the facts of the disk; it must not stand in the way of a way back.
-  const listed = await listBackups(sitePath(site, site.backup.folder)).catch(() => []);
-  const backups = await Promise.all(listed.map((backup) => describeBackup(backup, { site, look, version })));
+  const backups = await Promise.all(folder.backups.map((backup) => describeBackup(backup, { site, look, version })));
   const { lastInstallation: last, lastWished, lastSucceeded } = ledger;
   const isFulfilled = lastWished !== null && (lastSucceeded?.attempt ?? 0) >= lastWished.attempt;
   const isUnfinished = last !== null && last.status !== "succeeded";

@@ -10,7 +10,8 @@ import { replaceContents } from "../backup/replace";
 import { verifyBackup } from "../backup/verify";
 import type { RestorePlan } from "../planner/backups";
 import { findRelease } from "../planner/chain";
-import { type Client, withClient } from "../postgres/connection";
+import { analyzeDatabase } from "../postgres/analyze";
+import type { Client } from "../postgres/connection";
 import { type DatabaseSettings, readDatabaseSettings } from "../postgres/database-settings";
 import {
   dropDatabase,
@@ -25,7 +26,7 @@ import { carryHistory, historyStatements, readHistory } from "../postgres/ledger
 import { withMaintenance } from "../postgres/maintenance";
 import { type Activity, type Attempt, PhaseError, withLedger } from "./attempt";
 import { restoreFiles } from "./restore-files";
-import { type Site, sitePath } from "./site";
+import { type Site, sitePath, toolPlace } from "./site";
 
 /** A restore renames the database, which no session may use meanwhile: not even the one that holds the upgrade lock. */
 export interface RestoreActivity extends Activity {
@@ -47,7 +48,7 @@ const folderOf = (site: Site, backup: string) => join(sitePath(site, site.backup
  * @throws BackupError that names each file that is not as it was written
  */
 export async function verifyBeforeRestore(site: Site, { backup, way }: RestorePlan): Promise<void> {
-  if (backup !== null && way !== "done") await verifyBackup(folderOf(site, backup));
+  if (backup !== null && way !== "done") await verifyBackup(folderOf(site, backup), { inside: toolPlace(site) });
 }
 
 /**
@@ -150,6 +151,7 @@ async function load(client: Client, loading: Loading, { signal, progress }: Acti
     manifest,
     expected: await expectedOf(attempt, source),
     jobs: attempt.site.backup.jobs,
+    inside: toolPlace(attempt.site),
     label: "restore",
     progress,
     signal,
@@ -175,12 +177,13 @@ async function replaceIn(attempt: Attempt, source: Source, activity: Activity): 
     address,
     folder,
     manifest,
+    inside: toolPlace(attempt.site),
     extensions: expected.schema.flatMap((line) => /^extension (\S+)$/.exec(line)?.[1] ?? []),
     statements: historyStatements(history, { number, opened, backup: manifest.id, wish }),
     ...activity,
   });
   progress.restored = true;
-  await withClient(address, { name: "analyze" }, (client) => client.query("ANALYZE"));
+  await analyzeDatabase(address, attempt.site.backup.jobs);
   const faults = await compareDatabase(address, expected);
   if (faults.length === 0) return;
   throw new PhaseError(

@@ -1,8 +1,9 @@
-import { listBackups } from "../backup/list";
+import { listBackups, type ListedBackup } from "../backup/list";
 import { deleteBackup } from "../backup/prune";
 import { judgeRetention, type Verdict } from "../backup/retention";
 import type { Ledger } from "../postgres/ledger";
 import type { Activity } from "./attempt";
+import type { BackupFolder } from "./backup-folder";
 import { type Site, sitePath } from "./site";
 
 /** Ids of the backups that a ledger may still need: of the last attempt, of the last that succeeded, of the last restore. */
@@ -15,11 +16,16 @@ export function referredBackups({ lastAttempt, lastInstallation, lastSucceeded, 
  * What retention says of every backup of an installation, newest first.
  *
  * @param referred - ids that must stay
+ * @param backups - as `listBackups` gives them; they are listed unless given
  */
-export async function judgeBackups(site: Site, referred: Iterable<string>): Promise<Verdict[]> {
+export async function judgeBackups(
+  site: Site,
+  referred: Iterable<string>,
+  backups?: readonly ListedBackup[],
+): Promise<Verdict[]> {
   const { folder, keepDays, keepAtLeast } = site.backup;
-  const backups = await listBackups(sitePath(site, folder));
-  return judgeRetention(backups, { keepDays, keepAtLeast, referred: new Set(referred), now: new Date() });
+  const found = backups ?? (await listBackups(sitePath(site, folder)));
+  return judgeRetention(found, { keepDays, keepAtLeast, referred: new Set(referred), now: new Date() });
 }
 
 /** Deletes what retention lets go. A file that this program did not write stays, and is told. */
@@ -38,8 +44,7 @@ export async function pruneBackups(
 }
 
 /** What an upgrade deletes once it has succeeded, if retention stays as it is; it moves by itself, so it is only told. */
-export async function describePruning(site: Site, ledger: Ledger): Promise<string[]> {
-  // A folder that cannot be read is told where a backup is required.
-  const verdicts = await judgeBackups(site, referredBackups(ledger)).catch(() => []);
+export async function describePruning(site: Site, ledger: Ledger, { backups }: BackupFolder): Promise<string[]> {
+  const verdicts = await judgeBackups(site, referredBackups(ledger), backups);
   return verdicts.filter(({ keep }) => !keep).map(({ backup, reason }) => `backup ${backup.id}: ${reason}`);
 }

@@ -3,10 +3,11 @@ import { isAbsolute, join, resolve } from "node:path";
 import { databaseAddress } from "../environment/database-address";
 import { type DotenvFile, expandedValues } from "../environment/dotenv-file";
 import { readDotenv } from "../environment/write";
-import type { Goal } from "../planner/world";
+import type { Goal, WantedChecks } from "../planner/world";
 import { type DatabaseAddress, parseDatabaseUrl } from "../postgres/connection";
 import { ownCatalogue } from "../releases/catalogue";
-import { runtime } from "../runtimes/driver";
+import { containers, runtime } from "../runtimes/driver";
+import type { ExecPlace } from "../runtimes/exec";
 import type { CommonSpec, ContainerSpec, LogMark, ProcessSpec, ServiceSpec } from "../runtimes/runtime";
 
 /** One service as the settings describe it; times in seconds. `{version}` in texts stands for the release. */
@@ -41,6 +42,20 @@ export interface BackupSettings {
   readonly identityFile: string;
 }
 
+/** What Verification does besides what the release says. Times in seconds but where it says otherwise. */
+export interface VerificationSettings extends WantedChecks {
+  /** For the smoke task to be done. */
+  readonly taskTimeout: number;
+  /** How much larger the share of failing requests may be than before: 0.01 is one in a hundred. */
+  readonly errorRate: number;
+  /** How many times as long requests may take as before. */
+  readonly latencyFactor: number;
+  /** How much longer they may take in any case, in milliseconds. */
+  readonly latencySlack: number;
+  readonly logErrors: readonly string[];
+  readonly logAllow: readonly string[];
+}
+
 /** An installation as the settings describe it: everything that the phases need, no secrets. Times in seconds. */
 export interface Site {
   /** Relative to the folder of Pulumi.yaml; the other paths are relative to this one. */
@@ -51,14 +66,20 @@ export interface Site {
   readonly composeFile?: string;
   /** Folder of releases; empty for this program's own. */
   readonly catalogue: string;
-  readonly database: { readonly key: string; readonly host: string; readonly port: number };
   /** Only of target `docker`. */
   readonly docker?: { readonly host: string };
+  readonly database: {
+    readonly key: string;
+    readonly host: string;
+    readonly port: number;
+    /** Name of the container that the server runs in; absent or empty for none. */
+    readonly container?: string | undefined;
+  };
   readonly services: readonly ServiceSettings[];
   readonly backup: BackupSettings;
   readonly quiesce: { readonly timeout: number; readonly terminate: boolean };
   readonly migration: { readonly lockTimeout: number; readonly retries: number; readonly concurrentlyTimeout: number };
-  readonly verification: { readonly logAllow: readonly string[] };
+  readonly verification: VerificationSettings;
   readonly preview: { readonly budget: number };
   readonly onFailure: "restart" | "leave";
 }
@@ -66,6 +87,11 @@ export interface Site {
 /** A path of the installation, made absolute. */
 export function sitePath(site: Pick<Site, "installation">, path: string): string {
   return isAbsolute(path) ? path : resolve(site.installation, path);
+}
+
+/** Where PostgreSQL's tools are looked for when this host has none that will do; null for nowhere else. */
+export function toolPlace({ database, docker }: Pick<Site, "database" | "docker">): ExecPlace | null {
+  return database.container ? containers().containerPlace(database.container, docker?.host ?? "") : null;
 }
 
 /** The folder of the releases. */
@@ -110,16 +136,19 @@ export function goalOf(site: Site, version: string, emptyStack: boolean, restore
     environmentFile: site.environmentFile,
     configFolder: site.configFolder,
     ...(site.composeFile === undefined ? {} : { composeFile: site.composeFile }),
-    ...imagesOf(site),
+    images: imagePatterns(site),
     backupFolder: site.backup.folder,
     backupJobs: site.backup.jobs,
     services: site.services,
+    verification: site.verification,
   };
 }
 
-function imagesOf({ services }: Site): Pick<Goal, "images"> {
-  const images = services.flatMap((service) => ("image" in service ? [[service.name, service.image] as const] : []));
-  return images.length > 0 ? { images: Object.fromEntries(images) } : {};
+/** The images of services that are containers, `{version}` in the place of the release. */
+export function imagePatterns({ services }: Pick<Site, "services">): Record<string, string> {
+  return Object.fromEntries(
+    services.flatMap((service) => ("image" in service ? [[service.name, service.image] as const] : [])),
+  );
 }
 
 /** One service with what is needed to find its files. */

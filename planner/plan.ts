@@ -154,6 +154,8 @@ export interface CheckPlan {
   /** Release whose smoke requests, invariants and indexes are checked. */
   readonly release: string;
   readonly revision: string;
+  /** Whether a task is created and read back. */
+  readonly task: boolean;
   /** The checks to come, a line each. */
   readonly lines: readonly string[];
 }

@@ -46,11 +46,12 @@ export function unwrapped(lines: readonly string[]): [name: string, text: string
   return rows;
 }
 
-function wrap(text: string): string[] {
+/** Text in lines of a width; a longer word has a line of its own. */
+export function wrap(text: string, width = textWidth): string[] {
   const lines: string[] = [];
   for (const word of text.split(" ")) {
     const last = lines.at(-1);
-    if (last !== undefined && last.length + word.length < textWidth) lines[lines.length - 1] = `${last} ${word}`;
+    if (last !== undefined && last.length + word.length < width) lines[lines.length - 1] = `${last} ${word}`;
     else lines.push(word);
   }
   return lines;

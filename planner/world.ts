@@ -3,6 +3,7 @@ import type { DotenvFile } from "../environment/dotenv-file";
 import type { UnfinishedBatches } from "../postgres/batch-state";
 import type { RelationFacts } from "../postgres/facts";
 import type { IndexTable, TableColumns } from "../postgres/table-columns";
+import type { Invariant, SmokeRequest } from "../releases/release";
 import type { ContainerFacts } from "../runtimes/docker/facts";
 import type { RestoreWorld } from "./backups";
 import type { TableFacts } from "./tables";
@@ -157,5 +158,25 @@ export interface Goal {
   readonly backupFolder: string;
   readonly backupJobs: number;
   /** Services in starting order, with what the checks ask of them. */
-  readonly services: readonly { readonly name: string; readonly health: string }[];
+  readonly services: readonly CheckedService[];
+  readonly verification: WantedChecks;
+}
+
+/** A service with what the checks ask of it. */
+export interface CheckedService {
+  readonly name: string;
+  readonly health: string;
+  /** 0 when it serves none. */
+  readonly port?: number;
+}
+
+/** What of the settings adds to the checks of the release, or takes from them. */
+export interface WantedChecks {
+  /** Whether a task is created, read back and removed. */
+  readonly task: boolean;
+  /** How many requests a measurement makes; 0 for no measurements. */
+  readonly requests: number;
+  readonly smoke: readonly SmokeRequest[];
+  readonly invariants: readonly Invariant[];
+  readonly indexes: readonly string[];
 }

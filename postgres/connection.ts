@@ -112,9 +112,18 @@ export async function openClient(address: DatabaseAddress, options: ClientOption
   }
 }
 
+/** Ends a session at once, whatever it is at: a COPY cannot be left half-way. It still has to be closed. */
+export function breakConnection(client: Client): void {
+  socketOf(client)?.destroy();
+}
+
+function socketOf(client: Client): Socket | undefined {
+  return (client as unknown as { connection?: { stream?: Socket } }).connection?.stream;
+}
+
 /** Closes a session, also one whose server no longer answers. */
 export async function closeClient(client: Client): Promise<void> {
-  const socket = (client as unknown as { connection?: { stream?: Socket } }).connection?.stream;
+  const socket = socketOf(client);
   const patience = setTimeout(() => socket?.destroy(), 2_000);
   try {
     await client.end();

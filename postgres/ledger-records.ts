@@ -1,5 +1,6 @@
 import type { Direction } from "../planner/plan";
 import type { UnfinishedBatches } from "./batch-state";
+import type { AttemptLoad } from "./ledger-load";
 
 /** `superseded`: a run died with it open, and a later attempt took over. */
 export type AttemptStatus = "open" | "succeeded" | "failed" | "superseded";
@@ -30,6 +31,8 @@ export interface Attempt {
   readonly backupId: string | null;
   /** Rows per table once writers were stopped. */
   readonly counts: Readonly<Record<string, number>> | null;
+  /** How the services answered before and after; null when nobody measured. */
+  readonly load: Partial<AttemptLoad> | null;
   /** What it left behind when it succeeded; null otherwise, and for attempts of older programs. */
   readonly revision: string | null;
   /** First digits of the SHA-256 of `.env`. */
@@ -101,6 +104,6 @@ export const scopeColumn = "coalesce(to_jsonb(attempts) ->> 'scope', 'installati
 export const attemptColumns = `attempt, stack, host, pid, program_version AS "programVersion", plan_id AS "planId",
   reviewed_plan AS "reviewedPlan", from_version AS "fromVersion", to_version AS "toVersion", direction, status, phase,
   started_at AS "startedAt", finished_at AS "finishedAt", error, backup_id AS "backupId", counts,
-  to_jsonb(attempts) ->> 'revision' AS revision, to_jsonb(attempts) ->> 'environment_digest' AS "environmentDigest",
+  to_jsonb(attempts) -> 'load' AS load, to_jsonb(attempts) ->> 'revision' AS revision, to_jsonb(attempts) ->> 'environment_digest' AS "environmentDigest",
   to_jsonb(attempts) ->> 'restore_wish' AS "restoreWish", to_jsonb(attempts) ->> 'restored_backup' AS "restoredBackup",
   ${scopeColumn} AS scope`;

@@ -156,8 +156,14 @@ CREATE TABLE ${ledgerSchema}.release_files (
 INSERT INTO ${ledgerSchema}.ledger (version) VALUES (7);
 `;
 
+/** How the services answered before and after. */
+const load = `
+ALTER TABLE ${ledgerSchema}.attempts ADD COLUMN load jsonb;
+INSERT INTO ${ledgerSchema}.ledger (version) VALUES (8);
+`;
+
 /** SQL that takes the ledger from version n to n + 1, at index n. Never edit one that was released: append. */
-export const ledgerMigrations: readonly string[] = [first, second, third, fourth, fifth, sixth, batches];
+export const ledgerMigrations: readonly string[] = [first, second, third, fourth, fifth, sixth, batches, load];
 
 /** The version that this program reads and writes. */
 export const ledgerVersion = ledgerMigrations.length;

@@ -2,7 +2,7 @@ import { listBackups, type ListedBackup } from "../backup/list";
 import type { Manifest } from "../backup/manifest";
 import { verifyBackup } from "../backup/verify";
 import { type DatabaseLook, findFault } from "../phases/restore-facts";
-import { type Site, sitePath } from "../phases/site";
+import { type Site, sitePath, toolPlace } from "../phases/site";
 import { errorText } from "../postgres/errors";
 
 /** A backup whose every file was read. */
@@ -50,7 +50,7 @@ async function faultOf(
   const against = await findFault(path, manifest, site, look);
   if (against !== null) return against;
   try {
-    return { path, manifest: await verifyBackup(path, { signal }) };
+    return { path, manifest: await verifyBackup(path, { signal, inside: toolPlace(site) }) };
   } catch (error) {
     signal.throwIfAborted();
     return errorText(error).split("\n")[0] ?? "";

@@ -10,7 +10,7 @@ import { schemaAttempt } from "../migrate/attempt";
 import { lookAtSchema } from "../migrate/look";
 import type { Activity } from "../phases/attempt";
 import { describeServer } from "../phases/observe";
-import type { Site } from "../phases/site";
+import { type Site, toolPlace } from "../phases/site";
 import { findRelease } from "../planner/chain";
 import { moveSchema, type SchemaMove } from "../planner/schema-move";
 import { checkInvariant } from "../postgres/checks";
@@ -117,6 +117,7 @@ async function load(client: Client, { wish, folder, manifest }: Loading, activit
     manifest,
     expected: { counts, revision, invariants, schema: await loadSchema(folder) },
     jobs: site.backup.jobs,
+    inside: toolPlace(site),
     label: "rehearse",
     ...activity,
   });

@@ -1,11 +1,11 @@
 import { type Document, isMap, isScalar, isSeq, LineCounter, parseDocument, visit } from "yaml";
 import { z } from "zod";
 
+import { fieldName, invariant, logPatterns, relativePath, smokeRequest, smokeTask } from "./check-schema";
 import { CatalogueError, type CatalogueFault } from "./errors";
 import type { EnvironmentChange, Release } from "./release";
 
 const key = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "must be the name of a variable");
-const relativePath = z.string().regex(/^\//, "must begin with '/'");
 const clientPath = z.string().regex(/^(\/[A-Za-z0-9._~-]+)+$/, "must be a path such as /tasks");
 const version = z.string().regex(/^\d+\.\d+\.\d+$/, "must be a version such as 1.0.0");
 
@@ -32,7 +32,6 @@ const environmentChange = z.union([
 ]);
 
 const sentence = { breaking: z.boolean(), text: z.string().min(1) };
-const fieldName = z.string().regex(/^[A-Za-z_]\w*$/, "must be the name of a field");
 
 const apiChange = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("path"), from: clientPath, to: clientPath, ...sentence }),
@@ -75,15 +74,10 @@ const releaseSchema = z
     environment: z.array(environmentChange),
     api: z.array(apiChange),
     clients: clientHints.nullable().default(null),
-    smoke: z.array(
-      z.strictObject({
-        service: z.string(),
-        method: z.enum(["GET", "HEAD", "POST"]),
-        path: relativePath,
-        status: z.int().min(100).max(599),
-      }),
-    ),
-    invariants: z.array(z.strictObject({ name: z.string(), violations: z.string() })),
+    smoke: z.array(smokeRequest),
+    task: smokeTask.nullable().default(null),
+    logs: logPatterns,
+    invariants: z.array(invariant),
     indexes: z.array(z.string()),
     recognised_by: z.string().nullable().default(null),
   })

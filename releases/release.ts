@@ -20,6 +20,10 @@ export interface Release {
   /** Null when the release adds nothing to what earlier ones say. */
   readonly clients: ClientHints | null;
   readonly smoke: readonly SmokeRequest[];
+  /** How a task is created and read back; null when the release says nothing of it. */
+  readonly task: SmokeTask | null;
+  /** What the release's services log without meaning trouble, and what means trouble besides the usual words. */
+  readonly logs: LogPatterns;
   readonly invariants: readonly Invariant[];
   /** A query that answers whether a schema is this release's; null when nothing tells. Stamps are not looked at. */
   readonly recognisedBy: string | null;
@@ -99,6 +103,34 @@ export interface SmokeRequest {
   readonly method: "GET" | "HEAD" | "POST";
   readonly path: string;
   readonly status: number;
+  /** What it asks for, the same words in every release: its errors and times are compared with those of the release before. */
+  readonly measure?: string;
+}
+
+/** A task that a verification creates, reads back, and removes again where the API can. */
+export interface SmokeTask {
+  readonly service: string;
+  /** Path that a POST of `body` creates the task at, and the status of its answer. */
+  readonly path: string;
+  readonly status: number;
+  /** JSON; `{mark}` in its texts becomes words by which the task can be told from all others. */
+  readonly body: Readonly<Record<string, unknown>>;
+  /** The field of the answer that holds the task's id. */
+  readonly id: string;
+  /** Path that reads the task, with `{id}`; a DELETE of it removes the task where the API knows that. */
+  readonly read: string;
+  /** How the task tells that it is done, well or badly; null when that is not waited for. */
+  readonly done: { readonly field: string; readonly well: readonly string[]; readonly badly: readonly string[] } | null;
+  /** The field of `body` that takes the URL of a webhook of the task's own; null when the API has none. */
+  readonly webhook: string | null;
+  /** A query for the ids of such tasks that an earlier, killed verification has left; null when nothing tells. */
+  readonly leftovers: string | null;
+}
+
+/** Regular expressions for lines of a log. */
+export interface LogPatterns {
+  readonly errors: readonly string[];
+  readonly allow: readonly string[];
 }
 
 /** A statement about the data: the query counts violations, so 0 is right. */

@@ -86,7 +86,12 @@ function whatHappened(ending: Exclude<AttemptFacts["ending"], { kind: "succeeded
   return section(title, { kind: "code", language: "text", lines: ending.text.split("\n") });
 }
 
-function revisionSection({ plan, revisions, counts }: AttemptFacts): Section[] {
+/** The revisions of an attempt with their times. */
+export function revisionSection({
+  plan,
+  revisions,
+  counts,
+}: Pick<AttemptFacts, "plan" | "revisions" | "counts">): Section[] {
   if (revisions.length === 0) return [];
   const rows = revisions.map((fact) => {
     const step = stepsOf(plan).find(({ revision }) => revision === fact.revision);
@@ -146,19 +151,25 @@ function proofOf({ proof }: BackupFact): string[] {
   ];
 }
 
-function checkSection(checks: readonly CheckFact[]): Section[] {
+/** A table of checks, those that failed first. */
+export function checkSection(checks: readonly CheckFact[], title = "Checks"): Section[] {
   if (checks.length === 0) return [];
   const failed = checks.filter(({ passed }) => !passed).length;
+  const left = checks.filter(({ skipped }) => skipped === true).length;
+  const made = checks.length - left;
+  const rest = left === 0 ? "" : ` ${left} could not be made.`;
   const verdict: [string, Tone] =
-    failed === 0 ? [`All ${checks.length} passed.`, "good"] : [`${failed} of ${checks.length} failed.`, "bad"];
+    failed === 0
+      ? [`${made === 1 ? "It" : `All ${made}`} passed.${rest}`, "good"]
+      : [`${failed} of ${made} failed.${rest}`, "bad"];
   // What failed is what the reader is looking for.
   const rows = checks
     .toSorted((a, b) => Number(a.passed) - Number(b.passed))
-    .map(({ check, passed, detail }): Cell[] => [
-      passed ? { text: "pass", tone: "good" } : { text: "FAIL", tone: "bad" },
+    .map(({ check, passed, skipped, detail }): Cell[] => [
+      passed ? (skipped === true ? "skip" : { text: "pass", tone: "good" }) : { text: "FAIL", tone: "bad" },
       check,
       detail,
     ]);
   const columns: TableBlock["columns"] = [{ title: "result" }, { title: "check" }, { title: "found" }];
-  return section("Checks", text(...verdict), { kind: "table", columns, rows });
+  return section(title, text(...verdict), { kind: "table", columns, rows });
 }

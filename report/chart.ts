@@ -15,19 +15,22 @@ const leastWidth = 4;
  * Phases as bars over an axis of time, the downtime shaded behind them. Widths are shares of the picture's own width and
  * everything else is in pixels, so that text is as large on a phone as on paper; each name stands above its bar, where
  * any name fits.
+ *
+ * @param title - of the section that it stands in, which has one chart: a page may have several
  */
-export function chart(timeline: Timeline): Markup {
+export function chart(timeline: Timeline, title: string): Markup {
   const { bars, total } = timeline;
+  const id = title.toLowerCase().replace(/[^a-z]+/g, "-");
   const bottom = top + bars.length * rowHeight;
   return html`<svg
     class="timeline"
     width="100%"
     height="${bottom + axisHeight}"
     role="img"
-    aria-labelledby="timeline-title timeline-text"
+    aria-labelledby="${id}-title ${id}-text"
   >
-    <title id="timeline-title">Timeline</title>
-    <desc id="timeline-text">${describe(timeline)}</desc>
+    <title id="${id}-title">Timeline</title>
+    <desc id="${id}-text">${describe(timeline)}</desc>
     ${shades(timeline, bottom)}${axis(total, bottom)}${bars.map((bar, index) => row(bar, top + index * rowHeight, total))}
   </svg>`;
 }

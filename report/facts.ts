@@ -28,6 +28,8 @@ export interface RevisionFact {
 export interface CheckFact {
   readonly check: string;
   readonly passed: boolean;
+  /** It could not be judged, for a reason that is no fault. */
+  readonly skipped?: boolean;
   readonly detail: string;
 }
 

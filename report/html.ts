@@ -57,11 +57,11 @@ export function toHtml(report: ReportDocument): string {
 function sectionMarkup({ title, blocks }: Section): Markup {
   return html`<section>
     <h2>${title}</h2>
-    ${blocks.map(blockMarkup)}
+    ${blocks.map((block) => blockMarkup(block, title))}
   </section> `;
 }
 
-function blockMarkup(block: Block): Markup {
+function blockMarkup(block: Block, title: string): Markup {
   switch (block.kind) {
     case "text":
       return html`<p${block.tone === undefined ? "" : html` class="${block.tone}"`}>${block.text}</p>
@@ -75,7 +75,7 @@ function blockMarkup(block: Block): Markup {
     case "code":
       return code(block);
     case "timeline":
-      return html`<figure>${chart(block.timeline)}</figure>
+      return html`<figure>${chart(block.timeline, title)}</figure>
         ${table(timelineTable(block.timeline))}`;
   }
 }

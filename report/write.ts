@@ -24,12 +24,15 @@ export interface ReportName {
 }
 
 /** Only files of this form are ever deleted. */
-const ownName = /^(\d{8}T\d{6}Z)-[0-9A-Za-z.]+-[0-9A-Za-z.]+-attempt(\d+)\.(html|md)$/;
+const ownName = /^(?<time>\d{8}T\d{6}Z)-[0-9A-Za-z.]+-[0-9A-Za-z.]+-attempt(?<attempt>\d+)\.(html|md)$/;
 
 /** `20260101T021500Z-0.1.0-1.0.0-attempt2`: sorts by time and tells what it is of. */
 export function reportName({ startedAt, from, to, attempt }: ReportName): string {
-  const time = new Date(startedAt).toISOString().replace(/[-:]|\.\d+/g, "");
-  return `${time}-${from}-${to}-attempt${attempt}`;
+  return `${timeOf(startedAt)}-${from}-${to}-attempt${attempt}`;
+}
+
+function timeOf(at: number): string {
+  return new Date(at).toISOString().replace(/[-:]|\.\d+/g, "");
 }
 
 /**
@@ -43,7 +46,7 @@ export async function writeReport(folder: string, name: string, report: ReportDo
   const page = join(folder, `${name}.html`);
   await writeReportFile(page, report);
   await writeReportFile(join(folder, `${name}.md`), report);
-  await deleteOldest(folder, keep);
+  await deleteOldest(folder, keep, ownName);
   return page;
 }
 
@@ -55,15 +58,39 @@ export async function writeReportFile(path: string, report: ReportDocument): Pro
   await chmod(path, 0o600);
 }
 
+/** Only rehearsals' files of this form are ever deleted. */
+const rehearsalName = /^(?<time>\d{8}T\d{6}Z)-[0-9A-Za-z.]+-[0-9A-Za-z.]+-rehearsal\.(html|md)$/;
+
+/**
+ * Writes a rehearsal's report as HTML and as Markdown, readable by its owner only, and deletes those of the oldest ones.
+ *
+ * @param keep - rehearsals whose reports are kept
+ * @returns path of the HTML file
+ */
+export async function writeRehearsal(
+  folder: string,
+  { startedAt, from, to }: Pick<ReportName, "startedAt" | "from" | "to">,
+  report: ReportDocument,
+  keep: number,
+): Promise<string> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const name = `${timeOf(startedAt)}-${from}-${to}-rehearsal`;
+  const page = join(folder, `${name}.html`);
+  await writeReportFile(page, report);
+  await writeReportFile(join(folder, `${name}.md`), report);
+  await deleteOldest(folder, keep, rehearsalName);
+  return page;
+}
+
 /** Whether an attempt has a report in the folder. */
 export async function hasReport(folder: string, attempt: number): Promise<boolean> {
   const names = await readdir(folder).catch(() => []);
-  return names.some((name) => ownName.exec(name)?.[2] === String(attempt));
+  return names.some((name) => ownName.exec(name)?.groups?.attempt === String(attempt));
 }
 
-async function deleteOldest(folder: string, keep: number): Promise<void> {
+async function deleteOldest(folder: string, keep: number, form: RegExp): Promise<void> {
   const own = (await readdir(folder)).flatMap((name) => {
-    const [, time = "", attempt = ""] = ownName.exec(name) ?? [];
+    const { time = "", attempt = "" } = form.exec(name)?.groups ?? {};
     return time === "" ? [] : [{ name, key: `${time} ${attempt.padStart(9, "0")}` }];
   });
   const kept = new Set([...new Set(own.map(({ key }) => key))].toSorted().slice(-keep));

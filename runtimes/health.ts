@@ -1,25 +1,10 @@
-import { get } from "node:http";
+import { serviceUrl } from "./address";
+import { type Answer, request } from "./request";
 
 /** What came back from a service's health path. */
-export interface HealthAnswer {
-  /** Null when nothing that speaks HTTP answered. */
-  readonly status: number | null;
+export interface HealthAnswer extends Pick<Answer, "status" | "text"> {
   /** `version` of a JSON answer. */
   readonly version: string | null;
-  /** `answered 503`, `refused the connection`: for sentences that begin with the service. */
-  readonly text: string;
-}
-
-const largestAnswer = 64 * 1024;
-
-function failure(fault: NodeJS.ErrnoException): HealthAnswer {
-  const known: Record<string, string> = {
-    ECONNREFUSED: "refused the connection",
-    ECONNRESET: "closed the connection without an answer",
-    ETIMEDOUT: "took the connection and did not answer in time",
-  };
-  const text = known[fault.code ?? ""] ?? (fault.code?.startsWith("HPE_") ? "does not speak HTTP" : "did not answer");
-  return { status: null, version: null, text };
 }
 
 function versionIn(body: string): string | null {
@@ -33,39 +18,18 @@ function versionIn(body: string): string | null {
 }
 
 /**
- * Asks a service on 127.0.0.1 how it is. Never fails.
+ * Asks a service of this machine how it is. Never fails.
  *
  * @param path - the health path, with its leading slash
- * @param milliseconds - how long to wait for the whole answer
+ * @param timeoutMs - how long to wait for the whole answer
  */
-export async function askHealth(port: number, path: string, milliseconds = 2_000): Promise<HealthAnswer> {
-  return new Promise((resolve) => {
-    const request = get({ host: "127.0.0.1", port, path, agent: false }, (response) => {
-      const status = response.statusCode ?? 0;
-      let body = "";
-      const finish = () => {
-        clearTimeout(timer);
-        resolve({ status, version: versionIn(body), text: `answered ${status}` });
-        request.destroy();
-      };
-      response.setEncoding("utf8");
-      response.on("data", (chunk: string) => {
-        body += chunk;
-        if (body.length > largestAnswer) finish();
-      });
-      response.on("end", finish);
-      response.on("error", finish);
-    });
-    const timer = setTimeout(() => request.destroy(Object.assign(new Error(), { code: "ETIMEDOUT" })), milliseconds);
-    request.on("error", (fault) => {
-      clearTimeout(timer);
-      resolve(failure(fault));
-    });
-  });
+export async function askHealth(port: number, path: string, timeoutMs = 2_000): Promise<HealthAnswer> {
+  const { status, text, body } = await request(serviceUrl({ port }, path), { timeoutMs });
+  return { status, text, version: versionIn(body) };
 }
 
 /** Whether the answer is a healthy one. */
-export function isHealthy({ status }: HealthAnswer): boolean {
+export function isHealthy({ status }: Pick<HealthAnswer, "status">): boolean {
   return status !== null && status >= 200 && status < 300;
 }
 

@@ -27,6 +27,8 @@ export interface LogScan {
   readonly count: number;
   /** The file is shorter than `sinceOffset`: it was rotated, and was read from its beginning. */
   readonly rotated: boolean;
+  /** There are lines, and none of them tells when it was written; then nothing can be said of what came since a time. */
+  readonly timeless: boolean;
 }
 
 const longestLine = 2_000;
@@ -57,16 +59,19 @@ class TroubleFinder {
   readonly #options: Required<Pick<LogScanOptions, "patterns" | "allow" | "limit">> & Pick<LogScanOptions, "since">;
   readonly #found: string[] = [];
   #count = 0;
-  #isRecent = true;
+  #isRecent: boolean;
+  #timeless: boolean | null = null;
 
   constructor({ since, patterns = errorPatterns, allow = [], limit = 100 }: LogScanOptions) {
     this.#options = { since, patterns, allow, limit };
+    this.#isRecent = since === undefined;
   }
 
   read(line: string): void {
     const { since, patterns, allow, limit } = this.#options;
     if (since) {
       const time = timeOf(line);
+      this.#timeless = (this.#timeless ?? true) && time === null;
       if (time !== null) this.#isRecent = time >= since.getTime();
       if (!this.#isRecent) return;
     }
@@ -75,8 +80,8 @@ class TroubleFinder {
     if (this.#found.length < limit) this.#found.push(line);
   }
 
-  result(): Pick<LogScan, "lines" | "count"> {
-    return { lines: this.#found, count: this.#count };
+  result(): Omit<LogScan, "rotated"> {
+    return { lines: this.#found, count: this.#count, timeless: this.#timeless ?? false };
   }
 }
 

@@ -71,6 +71,14 @@ export interface Activity {
 /** A point in a service's log: what comes later is new. Which number it is, is the driver's own affair. */
 export type LogMark = number;
 
+/** How a service reaches programs of this machine. */
+export interface Reach {
+  /** To listen on, and to put into URLs. */
+  readonly address: string;
+  /** Whether nothing can be between. */
+  readonly certain: boolean;
+}
+
 /** Looks at, starts and stops services; every call may be made again at any time. */
 export interface Runtime<Spec extends CommonSpec = ServiceSpec> {
   /** Looks, and touches nothing. */
@@ -79,14 +87,20 @@ export interface Runtime<Spec extends CommonSpec = ServiceSpec> {
   start(spec: Spec, activity?: Activity): Promise<ServiceState>;
   /** Makes sure that the service does not run and its port is free. */
   stop(spec: Spec, activity?: Activity): Promise<ServiceState>;
+  /** How the service reaches a program of this machine; null when it reaches none. */
+  hostSeenBy(spec: Spec): Promise<Reach | null>;
   /** Where the service's log ends now. */
   markLog(spec: Spec): Promise<LogMark>;
   /**
    * Troublesome lines of the service's log.
    *
-   * @param since - a mark; 0 for the whole log
+   * @param since - a mark, or a time; 0 for the whole log
    */
-  scanLog(spec: Spec, since: LogMark, options: Pick<LogScanOptions, "patterns" | "allow" | "limit">): Promise<LogScan>;
+  scanLog(
+    spec: Spec,
+    since: LogMark | Date,
+    options: Pick<LogScanOptions, "patterns" | "allow" | "limit">,
+  ): Promise<LogScan>;
 }
 
 /** A service could not be brought into the wanted state; the text says what runs now and what to do next. */

@@ -60,6 +60,7 @@ export async function answer(context: Context, request: IncomingMessage): Promis
   if (path === "/execute" && execute) return method === "POST" ? runAtOnce(context, await bodyOf(request)) : notAllowed;
   const [, id] = /^\/tasks\/([^/]+)$/.exec(path) ?? [];
   if (id === undefined) return notFound;
+  if (method === "DELETE") return removeTask(context, id);
   return method === "GET" ? readTask(context, id) : notAllowed;
 }
 
@@ -77,15 +78,27 @@ async function health({ behaviour, store }: Context): Promise<Answer> {
 }
 
 async function createTask({ behaviour, store, worker }: Context, body: string): Promise<Answer> {
-  const task = await store.create(readNewTask(body, behaviour));
+  const { webhook_url, ...wanted } = readNewTask(body, behaviour);
+  const task = await store.create(wanted);
   // The worker logs its own failures.
-  worker.run(task).catch(() => undefined);
-  return { status: 201, body: task };
+  worker.run(task, webhook_url ?? undefined).catch(() => undefined);
+  return { status: 201, body: webhook_url === null ? task : { ...task, webhook_url } };
 }
 
 async function runAtOnce({ behaviour, store, worker }: Context, body: string): Promise<Answer> {
   const task = await store.create(readNewTask(body, behaviour));
   return { status: 200, body: await worker.run(task), headers: { deprecation: "true" } };
+}
+
+/** A task that is being worked on stays. */
+async function removeTask({ store, cache }: Context, text: string): Promise<Answer> {
+  const id = readTaskId(text);
+  if (await store.remove(id)) {
+    cache?.forget(id);
+    return { status: 204, body: null };
+  }
+  if (await store.find(id)) return { status: 409, body: { detail: "Task is not done" } };
+  return { status: 404, body: { detail: "Task not found" } };
 }
 
 async function readTask({ store, cache }: Context, text: string): Promise<Answer> {

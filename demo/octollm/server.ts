@@ -19,12 +19,9 @@ function answerForFault(fault: unknown): Answer {
 
 async function serve(context: Context, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const { status, body, headers } = await answer(context, request).catch(answerForFault);
-  const text = JSON.stringify(body);
-  response.writeHead(status, {
-    "content-type": "application/json",
-    "content-length": Buffer.byteLength(text),
-    ...headers,
-  });
+  const text = body === null ? "" : JSON.stringify(body);
+  const described = { "content-type": "application/json", "content-length": Buffer.byteLength(text) };
+  response.writeHead(status, { ...(body === null ? {} : described), ...headers });
   response.end(request.method === "HEAD" ? undefined : text);
   log("debug", "request", { method: request.method, path: request.url?.split("?")[0], status });
 }

@@ -17,6 +17,8 @@ export interface NewTask {
   readonly description: string;
   readonly priority: number;
   readonly context: Readonly<Record<string, unknown>>;
+  /** Called when the task is done, in place of the service's webhook; not kept. */
+  readonly webhook_url: string | null;
 }
 
 const columns = "id, description, priority, status, context, result, created_at, updated_at";
@@ -35,7 +37,7 @@ export class TaskStore {
     return rows[0]?.version_num ?? null;
   }
 
-  async create({ description, priority, context }: NewTask): Promise<Task> {
+  async create({ description, priority, context }: Omit<NewTask, "webhook_url">): Promise<Task> {
     return this.#change("created", { priority }, (client) =>
       client.query<Task>(
         `INSERT INTO tasks (description, priority, context) VALUES ($1, $2, $3) RETURNING ${columns}`,
@@ -54,6 +56,15 @@ export class TaskStore {
         [id, status, result === null ? null : JSON.stringify(result)],
       ),
     );
+  }
+
+  /** Removes a task that is done, and its history. @returns whether it was removed */
+  async remove(id: string): Promise<boolean> {
+    const { rowCount } = await this.#pool.query(
+      "DELETE FROM tasks WHERE id = $1 AND status IN ('completed', 'failed')",
+      [id],
+    );
+    return rowCount === 1;
   }
 
   async find(id: string): Promise<Task | null> {

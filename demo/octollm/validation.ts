@@ -26,6 +26,10 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+function isWebUrl(value: unknown): boolean {
+  return typeof value === "string" && URL.canParse(value) && /^https?:$/.test(new URL(value).protocol);
+}
+
 function integerFault(value: unknown, loc: readonly string[], least: number, most: number): Fault[] {
   if (typeof value !== "number" || !Number.isInteger(value))
     return [{ loc, msg: "Input should be a valid integer", type: "int_type" }];
@@ -45,14 +49,16 @@ export function readNewTask(body: string, { priority: scale }: Behaviour): NewTa
   }
   if (!isObject(sent))
     throw new ValidationError([{ loc: ["body"], msg: "Input should be a valid dictionary", type: "dict_type" }]);
-  const { description, priority = scale.usual, context = {} } = sent;
+  const { description, priority = scale.usual, context = {}, webhook_url = null } = sent;
   const faults = integerFault(priority, ["body", "priority"], scale.least, scale.most);
   if (typeof description !== "string" || description.trim() === "" || description.includes("\0"))
     faults.push({ loc: ["body", "description"], msg: "Input should be a valid string", type: "string_type" });
   if (!isObject(context) || JSON.stringify(context).includes("\\u0000"))
     faults.push({ loc: ["body", "context"], msg: "Input should be a valid dictionary", type: "dict_type" });
+  if (webhook_url !== null && !isWebUrl(webhook_url))
+    faults.push({ loc: ["body", "webhook_url"], msg: "Input should be a valid URL", type: "url_parsing" });
   if (faults.length > 0) throw new ValidationError(faults);
-  return { description, priority, context } as NewTask;
+  return { description, priority, context, webhook_url } as NewTask;
 }
 
 /** Reads the query of a list. @throws ValidationError with all its faults */

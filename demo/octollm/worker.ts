@@ -15,9 +15,13 @@ export class Worker {
     this.#webhookUrl = webhookUrl;
   }
 
-  /** Runs a task once those before it are done. */
-  run(task: Task): Promise<Task> {
-    const result = this.#last.then(() => this.#work(task));
+  /**
+   * Runs a task once those before it are done.
+   *
+   * @param webhookUrl - what is called when it is done, in place of the service's own webhook
+   */
+  run(task: Task, webhookUrl = this.#webhookUrl): Promise<Task> {
+    const result = this.#last.then(() => this.#work(task, webhookUrl));
     this.#last = result.catch((fault: unknown) =>
       log("error", "task failed", { task: task.id, reason: reasonOf(fault) }),
     );
@@ -29,19 +33,19 @@ export class Worker {
     await this.#last;
   }
 
-  async #work(task: Task): Promise<Task> {
+  async #work(task: Task, webhookUrl: string | null): Promise<Task> {
     await this.#store.move(task.id, "running");
     const done = await this.#store.move(task.id, "completed", { summary: `Done: ${task.description.slice(0, 80)}` });
     this.#cache?.forget(task.id);
-    await this.#notify(done);
+    await this.#notify(done, webhookUrl);
     return done;
   }
 
   /** As OctoLLM does: a receiver that is away costs a log line, never the task. */
-  async #notify(task: Task): Promise<void> {
-    if (!this.#webhookUrl) return;
+  async #notify(task: Task, webhookUrl: string | null): Promise<void> {
+    if (!webhookUrl) return;
     try {
-      const response = await fetch(this.#webhookUrl, {
+      const response = await fetch(webhookUrl, {
         method: "POST",
         headers: { "content-type": "application/json" },
         body: JSON.stringify({ event: "task.completed", task }),

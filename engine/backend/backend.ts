@@ -24,11 +24,14 @@ export class Backend {
   readonly location: Location;
   readonly #env: NodeJS.ProcessEnv;
   readonly #cwd: string;
+  readonly #configFile: string | undefined;
   readonly #opened = new Map<string, Promise<Secrets>>();
 
-  constructor(cwd: string, env: NodeJS.ProcessEnv) {
+  /** @param configFile - settings in place of those of the stack's own file */
+  constructor(cwd: string, env: NodeJS.ProcessEnv, configFile?: string) {
     this.#env = env;
     this.#cwd = cwd;
+    this.#configFile = configFile;
     this.project = readProject(cwd);
     this.location = new Location(env, cwd, this.project.name, this.project.backendUrl);
   }
@@ -83,7 +86,7 @@ export class Backend {
   }
 
   config(stack: string): StackConfig {
-    return new StackConfig(this.project, stack);
+    return new StackConfig(this.project, stack, this.#configFile);
   }
 
   /** The passphrase of the environment. */
@@ -145,7 +148,11 @@ function shortName(name: string, project: string): string {
   return stack;
 }
 
-/** Opens the project that `cwd` is in and its state folder. */
-export function openBackend(cwd: string, env: NodeJS.ProcessEnv): Backend {
-  return new Backend(cwd, env);
+/**
+ * Opens the project that `cwd` is in and its state folder.
+ *
+ * @param configFile - settings in place of those of the stack's own file
+ */
+export function openBackend(cwd: string, env: NodeJS.ProcessEnv, configFile?: string): Backend {
+  return new Backend(cwd, env, configFile);
 }

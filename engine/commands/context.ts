@@ -1,3 +1,5 @@
+import path from "node:path";
+
 import type { Backend } from "../backend/backend";
 import { openBackend } from "../backend/backend";
 import type { Parsed } from "../cli-options";
@@ -30,11 +32,13 @@ function wantsColours(io: EngineIo, choice: unknown): boolean {
 /** Puts a command's surroundings together. */
 export function makeContext(io: EngineIo, parsed: Parsed): CommandContext {
   let opened: Backend | undefined;
+  const named = parsed.flags["config-file"];
+  const configFile = typeof named === "string" ? path.resolve(io.cwd, named) : undefined;
   const interactive = io.stdin.isTTY === true && io.stdout.isTTY === true && parsed.flags["non-interactive"] !== true;
   return {
     ...parsed,
     io,
-    backend: () => (opened ??= openBackend(io.cwd, io.env)),
+    backend: () => (opened ??= openBackend(io.cwd, io.env, configFile)),
     terminal: {
       write: (text) => void io.stdout.write(text),
       colours: wantsColours(io, parsed.flags.color),

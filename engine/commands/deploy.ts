@@ -25,6 +25,7 @@ import { type CommandContext, textFlag } from "./context";
 
 const common: Flags = {
   ...stackFlags,
+  "config-file": { type: "string" },
   diff: { type: "boolean" },
   message: { type: "string", short: "m" },
   parallel: { type: "string", short: "p" },

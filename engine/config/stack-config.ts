@@ -79,8 +79,9 @@ export class StackConfig {
   readonly #document: Document;
   readonly #found: boolean;
 
-  constructor(project: Project, stack: string) {
-    this.file = path.join(project.stackConfigFolder, `Pulumi.${stack}.yaml`);
+  /** @param file - in place of the stack's own */
+  constructor(project: Project, stack: string, file?: string) {
+    this.file = file ?? path.join(project.stackConfigFolder, `Pulumi.${stack}.yaml`);
     this.#project = project.name;
     const text = readIfThere(this.file);
     this.#found = text !== undefined;
@@ -167,7 +168,12 @@ export class StackConfig {
   }
 
   save(): void {
-    writeDurably(this.file, this.#document.toString({ lineWidth: 0 }), 0o644);
+    writeDurably(this.file, this.text, 0o644);
+  }
+
+  /** The file as it would be saved now. */
+  get text(): string {
+    return this.#document.toString({ lineWidth: 0 });
   }
 
   /** Whether the file was there. */

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import fs from "node:fs";
+import { createRequire } from "node:module";
 import path from "node:path";
 
 import { pulumiHome } from "../backend/location";
@@ -104,6 +105,13 @@ export async function startProvider(
   if (plugin) return startPlugin(context, packageName, plugin);
   if (packageName === "command")
     return new LocalCommandProvider(context.project.programFolder, context.env, (urn, line) => context.log(urn, line));
+  if (packageName === "docker") {
+    // Loaded only for programs that use it.
+    const { DockerProvider } = createRequire(__filename)(
+      "../stand-ins/docker/provider",
+    ) as typeof import("../stand-ins/docker/provider");
+    return new DockerProvider(context.env.DOCKER_HOST ?? "");
+  }
   throw new NotImplementedError(
     `the package '${packageName}': no pulumi-resource-${packageName} was found in Pulumi.yaml, on PATH or in ${pulumiHome(context.env)}/plugins`,
     "Install that plugin, or use the Pulumi CLI.",

@@ -3,6 +3,7 @@ import { complete } from "../../phases/complete";
 import { awaitContainer, goneForGood, retireContainer, type Successor } from "../../phases/containers";
 import { changeEnvironmentFile } from "../../phases/environment";
 import { mendIndexes } from "../../phases/indexes";
+import { measureBefore } from "../../phases/load-before";
 import { migrate } from "../../phases/migrate";
 import { quiesce } from "../../phases/quiesce";
 import { restore } from "../../phases/restore";
@@ -17,6 +18,7 @@ import type { PhaseWork } from "./phase";
 export const quiesceWork: PhaseWork = {
   name: "Quiesce",
   run: async (attempt, inputs, activity) => {
+    await measureBefore(attempt, activity);
     await quiesce(attempt, inputs.services as string[], activity);
     return {};
   },

@@ -30,6 +30,7 @@ import type { Refusal } from "../../planner/refusals";
 import { row, summarise } from "../../planner/summary";
 import type { Window } from "../../planner/window";
 import type { ReportSettings } from "../../report/write";
+import { settingDefaults } from "../../settings";
 import { hasUnknown, type Properties } from "../codec";
 import { type Change, changesBetween } from "../diff";
 import type { CompletedAttempt, Session } from "../session";
@@ -104,7 +105,21 @@ function requestOf(inputs: Properties, { databaseUrl, announcer }: Session, empt
   const restoreFrom = typeof inputs.restoreFrom === "string" ? inputs.restoreFrom : "";
   const version = String(inputs.version);
   const telling = { report: (inputs.report as ReportSettings | undefined) ?? null, announcer };
-  return { site: inputs.settings as Site, version, restoreFrom, emptyStack, databaseUrl, stopAfter, telling };
+  return { site: siteIn(inputs), version, restoreFrom, emptyStack, databaseUrl, stopAfter, telling };
+}
+
+/** The site of inputs or a state. What a state of an earlier version of this program does not tell has its default. */
+function siteIn({ settings }: Properties): Site {
+  const defaults = settingDefaults();
+  const groups = Object.entries(settings as Record<string, unknown>).map(([key, value]) => {
+    const all = defaults[key];
+    return [key, isGroup(value) && isGroup(all) ? { ...all, ...value } : value];
+  });
+  return Object.fromEntries(groups) as Site;
+}
+
+function isGroup(value: unknown): value is object {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function acceptancesOf(inputs: Properties): Acceptances {
@@ -167,6 +182,7 @@ function diff(inputs: Properties, old: Properties, { outcome }: Look): Change[] 
   const compared = Object.keys(inputs).filter((key) => !gateKeys.includes(key) && isTold(key));
   const own = Object.fromEntries(compared.map((key) => [key, inputs[key]]));
   const before = Object.fromEntries(Object.keys(own).map((key) => [key, old[key]]));
+  if (isGroup(before.settings)) before.settings = siteIn(before);
   const changes = changesBetween(before, own);
   const settled = outcome.kind === "plan" && outcome.settled;
   return changes.length === 0 && settled ? [] : [...changes, { path: "plan", kind: "update" }];
@@ -206,14 +222,14 @@ function outputs(inputs: Properties, plan: Plan, { observation }: Look): Propert
 
 /** With what, and on how much, the plan works: all of it moves by itself, so it is told and not kept. */
 async function estimate(site: Site, plan: Plan, { observation }: Look): Promise<string[]> {
-  const { address, catalogue, database, ledger, world } = observation;
+  const { address, catalogue, database, ledger, world, backups } = observation;
   const budgetMs = site.preview.budget * 1000;
   const losses = [
     ...(await describeLosses(plan, { site, address, database })),
     ...(await describeDownLosses(plan, { catalogue, address, budgetMs })),
   ];
   const tool = plan.backup.required && "found" in world.dumpTool ? row("tool", world.dumpTool.found) : [];
-  const pruned = await describePruning(site, ledger);
+  const pruned = await describePruning(site, ledger, backups);
   return [
     ...losses.flatMap((text) => row("loses", text)),
     ...tool,

@@ -1,5 +1,6 @@
 import type { ContainerInspectInfo, ImageInspectInfo } from "dockerode";
 
+import { durationOf } from "./duration";
 import type { RestartPolicy } from "./record";
 
 /** JSON. */
@@ -169,7 +170,9 @@ function aliasesOf({ Id, Name }: ContainerInspectInfo, aliases: unknown): string
 
 function portsOf({ PortBindings }: Host): Json[] {
   const bindings = (PortBindings ?? {}) as Record<string, readonly { HostIp?: string; HostPort?: string }[] | null>;
-  return Object.entries(bindings).flatMap(([port, places]) => {
+  // In the provider's own order: it compares them one by one.
+  const byNumber = Object.entries(bindings).toSorted(([a], [b]) => Number.parseInt(a, 10) - Number.parseInt(b, 10));
+  return byNumber.flatMap(([port, places]) => {
     const [internal, protocol] = port.split("/");
     return (places ?? []).map(({ HostIp, HostPort }) => {
       const external = HostPort ? Number(HostPort) : undefined;
@@ -214,8 +217,8 @@ function limitsOf(host: Host): Loose {
   return {
     memory: inMebibytes(host.Memory),
     memoryReservation: inMebibytes(host.MemoryReservation),
-    // Twice the memory is what the engine takes of itself.
-    memorySwap: host.MemorySwap === 2 * (host.Memory ?? 0) ? undefined : swapOf(host.MemorySwap),
+    // Also where it is the twice of the memory that the engine takes of itself: unsaid, the provider would take it away.
+    memorySwap: swapOf(host.MemorySwap),
     cpus: host.NanoCpus ? String(host.NanoCpus / 1e9) : undefined,
     cpuShares: host.CpuShares || undefined,
     cpuSet: host.CpusetCpus,
@@ -272,7 +275,7 @@ function healthCheckOf({ container, image }: Found): Json | undefined {
   const check = container.Config.Healthcheck;
   if (!check?.Test || check.Test.length === 0 || JSON.stringify(check) === JSON.stringify(image.Healthcheck))
     return undefined;
-  const duration = (nanoseconds: number | undefined) => `${(nanoseconds ?? 0) / 1e9}s`;
+  const duration = (nanoseconds: number | undefined) => durationOf(nanoseconds ?? 0);
   return {
     tests: check.Test,
     interval: duration(check.Interval),

@@ -34,6 +34,12 @@ export function keepPolicy(spec: Spec, id: string, policy: RestartPolicy): void 
   if (!(id in restart)) write(spec, { ...restart, [id]: policy });
 }
 
+/** Forgets the policy of a container that has it again. */
+export function forgetPolicy(spec: Spec, id: string): void {
+  const { [id]: own, ...others } = readPolicies(spec);
+  if (own !== undefined) write(spec, others);
+}
+
 /** Forgets all policies of this service. */
 export function forgetPolicies(spec: Spec): void {
   rmSync(fileOf(spec), { force: true });

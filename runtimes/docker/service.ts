@@ -3,12 +3,20 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { ContainerInspectInfo } from "dockerode";
 
 import { type LogScan, scanLines } from "../log-scan";
-import { type Activity, type ContainerSpec, type Runtime, ServiceError, type ServiceState } from "../runtime";
+import {
+  type Activity,
+  type ContainerSpec,
+  type LogMark,
+  type Runtime,
+  ServiceError,
+  type ServiceState,
+} from "../runtime";
 import { withoutSecrets } from "../secrets";
 import { tell } from "./engine";
+import { hostSeenBy } from "./host";
 import { logLines } from "./log";
 import { type ContainerLook, isOfRelease, lookAt, releaseOf } from "./look";
-import { forgetPolicies, readPolicies } from "./record";
+import { forgetPolicy, readPolicies } from "./record";
 import { stopContainer } from "./stop";
 
 const pollMilliseconds = 100;
@@ -20,6 +28,7 @@ export const containerRuntime: Runtime<ContainerSpec> = {
   inspect: async (spec) => (await lookAt(spec)).state,
   start,
   stop,
+  hostSeenBy,
   markLog: () => Promise.resolve(Date.now()),
   scanLog,
 };
@@ -57,7 +66,7 @@ async function setGoing(spec: ContainerSpec, container: ContainerInspectInfo, { 
     progress?.(`${spec.name}: starting container '${container.Name.slice(1)}'`);
     await tell(spec.engine, (docker) => docker.getContainer(Id).start(), [304]);
   }
-  forgetPolicies(spec);
+  forgetPolicy(spec, Id);
 }
 
 /**
@@ -116,6 +125,11 @@ async function notServing(spec: ContainerSpec, { state }: ContainerLook, what: s
   );
 }
 
-async function scanLog(spec: ContainerSpec, since: number, options: Parameters<typeof scanLines>[1]): Promise<LogScan> {
-  return scanLines(await logLines(spec, spec.container, since), options);
+/** The engine knows when each line was written, whether it says so or not. */
+async function scanLog(
+  spec: ContainerSpec,
+  since: LogMark | Date,
+  options: Parameters<typeof scanLines>[1],
+): Promise<LogScan> {
+  return scanLines(await logLines(spec, spec.container, Number(since)), options);
 }

@@ -1,6 +1,14 @@
 import { askHealth, type HealthAnswer, isHealthy, mayBeTheService } from "../health";
 import type { ProcessSpec, ServiceState } from "../runtime";
-import { allProcesses, type Listeners, listenersOn, type ProcessInfo, processOf, wasStartedWith } from "./processes";
+import {
+  allProcesses,
+  type Listeners,
+  listenersOn,
+  type ProcessInfo,
+  processOf,
+  startOf,
+  wasStartedWith,
+} from "./processes";
 import { digestOf, readRecord, type ServiceRecord, tokenVariable } from "./record";
 
 /**
@@ -68,6 +76,11 @@ function isAboutThis(record: ServiceRecord | null, pid: number | undefined): rec
   return record !== null && pid !== undefined && record.pid === pid && processOf(pid)?.identity === record.identity;
 }
 
+function startedAtOf(pid: number | undefined): string | undefined {
+  const found = pid === undefined ? null : processOf(pid);
+  return (found && startOf(found))?.toISOString();
+}
+
 function stateOf(spec: ProcessSpec, kind: Look["kind"], found: Found): ServiceState {
   const { record, members, listeners, health } = found;
   const at = `port ${spec.port}`;
@@ -84,7 +97,8 @@ function stateOf(spec: ProcessSpec, kind: Look["kind"], found: Found): ServiceSt
     const [pid] = listeners.pids;
     const known = isAboutThis(record, pid) ? record.release : null;
     const state = { ...none, running: true, healthy, pid: pid ?? null, release: health.version ?? known };
-    return { ...state, obstructed: null, detail: `${holderOf(listeners)}, not started by us, is ${manner}` };
+    const startedAt = startedAtOf(pid);
+    return { ...state, startedAt, obstructed: null, detail: `${holderOf(listeners)}, not started by us, is ${manner}` };
   }
   return {
     running: true,

@@ -17,8 +17,12 @@ export const processRuntime: Runtime<ProcessSpec> = {
   inspect,
   start,
   stop: stopService,
+  hostSeenBy: () => Promise.resolve({ address: "127.0.0.1", certain: true }),
   markLog: ({ log }) => Promise.resolve(logOffset(log)),
-  scanLog: ({ log }, sinceOffset, options) => Promise.resolve(scanLog(log, { ...options, sinceOffset })),
+  scanLog: ({ log }, since, options) => {
+    const from = since instanceof Date ? { since } : { sinceOffset: since };
+    return Promise.resolve(scanLog(log, { ...options, ...from }));
+  },
 };
 
 async function inspect(spec: ProcessSpec): Promise<ServiceState> {

@@ -79,6 +79,17 @@ export function commandLine(pid: number): string {
   return output("ps", ["-p", String(pid), "-o", "command="]).trim();
 }
 
+/** Linux tells a process's start in these since boot, whatever the kernel counts in itself. */
+const ticksPerSecond = 100;
+
+/** When a process was started, to the second; null where the system does not tell. */
+export function startOf({ identity }: Pick<ProcessInfo, "identity">): Date | null {
+  const [, boot] = linux ? (/^btime (\d+)$/m.exec(textOf("/proc/stat") ?? "") ?? []) : [];
+  const ticks = Number(identity.slice(identity.indexOf(":") + 1));
+  const seconds = linux ? Number(boot) + ticks / ticksPerSecond : Date.parse(identity) / 1000;
+  return Number.isNaN(seconds) ? null : new Date(Math.floor(seconds) * 1000);
+}
+
 /** The folder in which a process works; empty where that cannot be told. */
 export function workingFolder(pid: number): string {
   return linux ? linkOf(`/proc/${pid}/cwd`) : "";

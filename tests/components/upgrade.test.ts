@@ -110,7 +110,7 @@ describe("the program, against mocks of the engine", function () {
   it("gives every phase its slice of the plan, and the attempt, and no more", () => {
     const { attempt } = plan;
     const { file, undo, apply, lines } = plan.environment;
-    const { countsMustMatch, release, revision } = plan.checks;
+    const { countsMustMatch, release, revision, task } = plan.checks;
     const expected: Record<string, object> = {
       quiesce: { attempt, services: ["planner-arm", "orchestrator"], reasons: plan.stops.reasons },
       backup: { attempt, required: true, contents: plan.backup.contents },
@@ -118,7 +118,7 @@ describe("the program, against mocks of the engine", function () {
       pre: { attempt, phase: "pre", revisions: plan.revisions.pre },
       environment: { attempt, file, undo, apply, lines },
       resume: { attempt, release: "1.0.0", services: plan.deploy.services },
-      verification: { attempt, countsMustMatch, release, revision, lines: plan.checks.lines },
+      verification: { attempt, countsMustMatch, release, revision, task, lines: plan.checks.lines },
       post: { attempt, phase: "post", revisions: [] },
       completion: { attempt, release: "1.0.0", planId: plan.id, wayBack: plan.rollback },
     };

@@ -11,7 +11,7 @@ interface Failure {
   /** How 1.0.0 behaves: see service.cjs. */
   readonly behaviour: string;
   readonly phase: string;
-  readonly says: readonly RegExp[];
+  readonly says: readonly (RegExp | string)[];
   readonly then: "mend" | "revert";
   /** Only where there is time. */
   readonly soak?: boolean;
@@ -50,6 +50,13 @@ const failures: readonly Failure[] = [
     says: [/checks failed/, /orchestrator answers GET \/api\/v1\/tasks\?limit=1 with 200: answered 500/],
     then: "mend",
   },
+  {
+    title: "calls no webhook",
+    behaviour: "deaf",
+    phase: "Verification",
+    says: ["1 of 20 checks failed: orchestrator calls the task's webhook: nothing came to 127.0.0.1 within 2 s"],
+    then: "mend",
+  },
 ];
 
 for (const engine of engines)
@@ -62,6 +69,7 @@ for (const engine of engines)
         () =>
           inScenario({ engine, settings: { version: "1.0.0", acceptBreaking: "1.0.0" } }, async (scenario) => {
             scenario.setService({ startTimeout: 3 });
+            scenario.set({ verification: { taskTimeout: 2 } });
             scenario.behave({ "1.0.0": behaviour });
             const before = await scenario.world();
             const said = unwrapped(await scenario.upFails());

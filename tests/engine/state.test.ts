@@ -55,6 +55,17 @@ describe("the standalone engine's state and settings", function () {
     assert.match((await succeed("stack", "export", "--show-secrets")).stdout, /hush-hush/);
   });
 
+  it("may come from another file with --config-file, which leaves the stack's own as it is", async () => {
+    project = await projectWithStack('module.exports = { region: new pulumi.Config().require("region") };');
+    await succeed("config", "set", "region", "here");
+    const own = fs.readFileSync(project.file("Pulumi.dev.yaml"), "utf8");
+    fs.writeFileSync(project.file("other.yaml"), own.replace("here", "there"));
+    await succeed(...up, "--config-file", "other.yaml");
+    assert.equal((await succeed("stack", "output", "region")).stdout, "there\n");
+    assert.equal(fs.readFileSync(project.file("Pulumi.dev.yaml"), "utf8"), own);
+    assert.match((await run("stack", "ls", "--config-file", "other.yaml")).stderr, /--config-file/);
+  });
+
   it("are refused with a wrong passphrase or none, before anything else, whatever the command", async () => {
     project = await projectWithStack('new Thing("a", { value: pulumi.secret("x") });');
     await succeed(...up);

@@ -35,7 +35,7 @@ async function place(): Promise<Place> {
 
 function backUp(at: Place, changes: Partial<BackupOptions> = {}): Promise<BackupResult> {
   const about = { release: "0.1.0", revision: "def456", planId: "0123456789ab", attempt: 1 };
-  const proof = { verify: "checksums" as const, invariants: [], recipients: [] };
+  const proof = { verify: "checksums" as const, invariants: [], recipients: [], inside: null };
   return backupInstallation({
     id: "b1",
     ...at,
@@ -62,7 +62,7 @@ async function prove(
   const folder = changes.folder ?? path;
   const dump = { ...manifest, schema: await loadSchema(folder), cluster: await loadCluster(folder) };
   const { id, revision } = manifest;
-  const options = { address: at.address, id, folder, revision, invariants: [], jobs: 2, dump };
+  const options = { address: at.address, id, folder, revision, invariants: [], jobs: 2, inside: null, dump };
   await proveByRestore({ ...options, progress: () => undefined, signal, ...changes });
 }
 
@@ -194,7 +194,14 @@ describe("a backup of a large database", () => {
       backupInstallation({ ...options, progress() {}, signal: new AbortController().signal })
         .then(({ bytes }) => console.log(JSON.stringify({ bytes, kilobytes: process.resourceUsage().maxRSS - before })));`;
     const about = { release: "0.1.0", revision: "def456", planId: "x", attempt: 1, id: "large", jobs: 2 };
-    const input = JSON.stringify({ ...at, ...about, verify: "checksums", invariants: [], recipients: [] });
+    const input = JSON.stringify({
+      ...at,
+      ...about,
+      verify: "checksums",
+      invariants: [],
+      recipients: [],
+      inside: null,
+    });
     const said = execFileSync(process.execPath, ["-e", script], { input, encoding: "utf8" });
     const { bytes, kilobytes } = JSON.parse(said) as { bytes: number; kilobytes: number };
     assert.ok(bytes > 150e6, `only ${bytes} bytes`);

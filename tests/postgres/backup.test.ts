@@ -21,14 +21,15 @@ import { join } from "node:path";
 import * as tar from "tar";
 
 import { type BackupError, backupInstallation, listBackups, verifyBackup } from "../../backup/backup";
-import { chooseCompression, chooseDumpTools, libpqEnvironment } from "../../backup/tools";
+import { libpqEnvironment } from "../../backup/libpq-environment";
+import { chooseCompression, chooseDumpTools } from "../../backup/tools";
 import { findBinary } from "../../postgres/binaries";
 import { type DatabaseAddress, withClient } from "../../postgres/connection";
 import { countRows } from "../../postgres/counts";
 import { testServer } from "../support/postgres";
 import { installation, outsider, query, until } from "./installation";
 
-const unproven = { verify: "checksums" as const, invariants: [], recipients: [] };
+const unproven = { verify: "checksums" as const, invariants: [], recipients: [], inside: null };
 const never = new AbortController().signal;
 const environment = "# ours\nPOSTGRES_PASSWORD='s3cr3t'\r\nEMPTY=\n\nLAST=no newline";
 
@@ -310,7 +311,7 @@ describe("a backup", () => {
   });
 
   it("is refused with every pg_dump named when all are older than the server", async () => {
-    const error = await failing(chooseDumpTools({ serverMajor: 99, signal: never }));
+    const error = await failing(chooseDumpTools({ serverMajor: 99, inside: null, signal: never }));
     assert.match(error.message, /The server is PostgreSQL 99, and pg_dump must not be older\. Found:/);
     assert.match(error.message, new RegExp(findBinary("pg_dump").replaceAll("/", "\\/")));
     assert.match(error.message, /apt install postgresql-client-99/);
@@ -334,10 +335,10 @@ describe("a backup", () => {
     ];
     try {
       process.env.PATH = [old, bare, full, path].join(":");
-      const chosen = await chooseDumpTools({ serverMajor: 15, signal: never });
+      const chosen = await chooseDumpTools({ serverMajor: 15, inside: null, signal: never });
       assert.deepEqual([chosen.dump, chosen.version], [join(bare, "pg_dump"), "17.3"]);
       assert.equal(await chooseCompression(chosen, never), "gzip:1");
-      const newest = await chooseDumpTools({ serverMajor: 18, signal: never });
+      const newest = await chooseDumpTools({ serverMajor: 18, inside: null, signal: never });
       assert.equal(await chooseCompression(newest, never), "zstd:1");
     } finally {
       process.env.PATH = path;

@@ -4,6 +4,7 @@ import type { Plan } from "../../planner/plan";
 import { type Client, parseDatabaseUrl } from "../../postgres/connection";
 import { readDatabaseFacts } from "../../postgres/facts";
 import { loadParser } from "../../postgres/statements";
+import { withAdopted } from "../support/adopted";
 import { Installed, preflight } from "../support/installed";
 import { ProviderProcess } from "../support/provider-client";
 import { CatalogueCopy } from "../unit/catalogue-cases";
@@ -41,10 +42,9 @@ describe("a database with a thousand tables in several schemas, and extensions",
   const copy = new CatalogueCopy();
   const file = "0.2.0/migrations/d1d1d1_x.sql";
 
-  before(async () => {
+  withAdopted(async (there) => {
+    ({ installed, provider } = there);
     await loadParser();
-    installed = await Installed.create();
-    provider = await ProviderProcess.start();
     copy.addRevision(file, "d1d1d1", "b1c2d3");
     copy.editAll(file, (text) =>
       text
@@ -55,11 +55,7 @@ describe("a database with a thousand tables in several schemas, and extensions",
     copy.edit("0.2.0/release.yaml", "revision: b1c2d3", "revision: d1d1d1");
     copy.edit("1.0.0/migrations/e4f5a6_task_priority_scale.sql", "down_revision: b1c2d3", "down_revision: d1d1d1");
   });
-  after(async () => {
-    copy.remove();
-    await provider?.stop();
-    await installed?.remove();
-  });
+  after(() => copy.remove());
 
   /** How many queries reading all facts takes, and how many relations it finds. */
   async function reading(): Promise<{ queries: number; relations: number }> {

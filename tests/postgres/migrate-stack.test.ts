@@ -5,9 +5,10 @@ import { look } from "../../phases/preflight";
 import type { Plan } from "../../planner/plan";
 import type { Properties } from "../../provider/codec";
 import { loadCatalogue } from "../../releases/catalogue";
-import { Installed, preflight } from "../support/installed";
+import { withAdopted } from "../support/adopted";
+import { type Installed, preflight } from "../support/installed";
 import { runPhases } from "../support/phases";
-import { ProviderProcess } from "../support/provider-client";
+import type { ProviderProcess } from "../support/provider-client";
 import { alembic, alembicProgram, octollm } from "../support/run";
 
 describe("an adopted installation whose schema was moved without its stack", function () {
@@ -16,15 +17,9 @@ describe("an adopted installation whose schema was moved without its stack", fun
   let provider: ProviderProcess;
   let adopted: Properties;
 
-  before(async () => {
-    installed = await Installed.create();
-    provider = await ProviderProcess.start();
-    adopted = (await provider.check(preflight, installed.inputs("0.1.0"))).inputs;
+  withAdopted(async (there) => {
+    ({ installed, provider, adopted } = there);
     await runPhases({ site: installed.site, version: "0.1.0", emptyStack: true });
-  });
-  after(async () => {
-    await provider?.stop();
-    await installed?.remove();
   });
 
   async function planned(version: string): Promise<{ plan: Plan; settled: boolean }> {

@@ -4,7 +4,8 @@ import { readFileSync } from "node:fs";
 import { DotenvFile } from "../../environment/dotenv-file";
 import type { Plan } from "../../planner/plan";
 import type { Properties } from "../../provider/codec";
-import { Installed, preflight } from "../support/installed";
+import { withAdopted } from "../support/adopted";
+import { type Installed, preflight } from "../support/installed";
 import { ProviderProcess } from "../support/provider-client";
 import { CatalogueCopy } from "../unit/catalogue-cases";
 
@@ -17,17 +18,7 @@ describe("the provider, as a process of its own, before it touches anything", fu
   /** Inputs and outputs of an adopted 0.1.0, as a state would have them. */
   let adopted: Properties;
 
-  before(async () => {
-    installed = await Installed.create();
-    provider = await ProviderProcess.start();
-    const { inputs, failures } = await provider.check(preflight, installed.inputs("0.1.0"));
-    assert.deepEqual(failures, []);
-    adopted = inputs;
-  });
-  after(async () => {
-    await provider?.stop();
-    await installed?.remove();
-  });
+  withAdopted((there) => void ({ installed, provider, adopted } = there));
 
   /** Check and Diff of an adopted installation, as the engine runs them. */
   async function asked(

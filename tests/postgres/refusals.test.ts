@@ -13,6 +13,7 @@ import { Client } from "pg";
 import { freePort, makeReachable, PrivatePostgres } from "../../demo/private-postgres";
 import { parseDatabaseUrl } from "../../postgres/connection";
 import type { Properties } from "../../provider/codec";
+import { withAdopted } from "../support/adopted";
 import { Installed, preflight } from "../support/installed";
 import { ProviderProcess } from "../support/provider-client";
 
@@ -22,15 +23,7 @@ describe("a world that cannot be upgraded", function () {
   let provider: ProviderProcess;
   let adopted: Properties;
 
-  before(async () => {
-    installed = await Installed.create();
-    provider = await ProviderProcess.start();
-    adopted = (await provider.check(preflight, installed.inputs("0.1.0"))).inputs;
-  });
-  after(async () => {
-    await provider?.stop();
-    await installed?.remove();
-  });
+  withAdopted((there) => void ({ installed, provider, adopted } = there));
 
   /** What a preview of 1.0.0 says is wrong; nothing may have been touched by it. */
   async function refusals(): Promise<string[]> {

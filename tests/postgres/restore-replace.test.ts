@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 
 import { type Fingerprint, fingerprint } from "../../demo/installation";
 import { Installed } from "../support/installed";
@@ -59,11 +60,12 @@ describe("a restore by a role that may not make databases", function () {
     await installed.sql("INSERT INTO tasks (description) VALUES ('written since')");
     const before = await fingerprint(installed.databaseUrl);
     const lines: string[] = [];
-    const cut = setInterval(() => {
-      void installed.sql(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'octollm-upgrade: psql'",
-      );
-    }, 20);
+    let isOver = false;
+    const cutting = (async () => {
+      const cut =
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'octollm-upgrade: psql'";
+      for (; !isOver; await sleep(20)) await installed.sql(cut);
+    })();
     try {
       const again = { site: installed.site, version: "0.1.0", restoreFrom: `${backup}#2` };
       await assert.rejects(
@@ -71,7 +73,8 @@ describe("a restore by a role that may not make databases", function () {
         /psql' ended with code|terminating connection|connection to server was lost|pg_restore/,
       );
     } finally {
-      clearInterval(cut);
+      isOver = true;
+      await cutting;
     }
     assert.ok(
       lines.some((line) => /in one transaction/.test(line)),

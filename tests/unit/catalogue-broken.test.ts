@@ -62,8 +62,33 @@ const releaseFiles: readonly [string, Break, string | RegExp][] = [
   ],
   [
     "a smoke status that is none",
-    replace(breaking, "status: 200", "status: 1000"),
-    /^1\.0\.0\/release\.yaml:39: 'smoke\.0\.status' Too big/,
+    replace(breaking, "path: /tasks, status: 404", "path: /tasks, status: 4040"),
+    /^1\.0\.0\/release\.yaml:40: 'smoke\.1\.status' Too big/,
+  ],
+  [
+    "a measured request that is no GET",
+    replace(breaking, "path: /execute, status: 404", "path: /execute, status: 200, measure: executing"),
+    `${breaking}:41: 'smoke.2.measure' only a GET that is answered 2xx can be measured`,
+  ],
+  [
+    "a smoke task without anything to tell it by",
+    replace(breaking, "{mark}: may", "this may"),
+    `${breaking}:46: 'task.body' must have '{mark}' in one of its texts`,
+  ],
+  [
+    "a smoke task that is read without its id",
+    replace(breaking, "/api/v1/tasks/{id}", "/api/v1/tasks/newest"),
+    `${breaking}:51: 'task.read' must have '{id}' in it`,
+  ],
+  [
+    "a smoke task whose webhook has no end to be called at",
+    replace(breaking, "  done: { field: status, well: [completed], badly: [failed] }\n", ""),
+    `${breaking}:52: 'task.webhook' is called when a task is done: 'done' must say how that is told`,
+  ],
+  [
+    "a pattern of logs that is none",
+    replace(breaking, "invariants:", "logs: { errors: ['ok', '(['], allow: [] }\ninvariants:"),
+    `${breaking}:56: 'logs.errors.1' is no regular expression: Unterminated character class`,
   ],
   [
     "an API change of no kind",
@@ -290,7 +315,7 @@ describe("a broken release is refused with file, line and reason", () => {
       [
         `${minor}:3`,
         `${minor}:4`,
-        `${minor}:36`,
+        `${minor}:50`,
         `${index}:5`,
         `${brin}:12`,
         `${breaking}:29`,

@@ -36,7 +36,11 @@ const stack = {
   services: [service],
   database: { key: "DATABASE_URL", host: "", port: 0 },
   backup: { folder: "backups", jobs: 2 },
-  verification: { logAllow: ["^x"] },
+  verification: {
+    ...{ logAllow: ["^x"], logErrors: ["y$"], indexes: ["i"], task: true, errorRate: 0.5, latencySlack: 5 },
+    smoke: [{ service: "orchestrator", method: "GET", path: "/x", status: 200, measure: "x" }],
+    invariants: [{ name: "x", violations: "SELECT 0" }],
+  },
 };
 
 describe("input from people who wish no good", () => {

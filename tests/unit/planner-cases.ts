@@ -20,6 +20,7 @@ export function goal(version: string, changes: Partial<Goal> = {}): Goal {
     backupFolder: "backups",
     backupJobs: 2,
     services: [{ name: "orchestrator", health: "/health" }],
+    verification: { task: true, requests: 30, smoke: [], invariants: [], indexes: [] },
     ...changes,
   };
 }
@@ -149,6 +150,8 @@ export function invent(
       api: [],
       clients: null,
       smoke: [],
+      task: null,
+      logs: { errors: [], allow: [] },
       invariants: [],
       recognisedBy: null,
       indexes: [],

@@ -173,6 +173,15 @@ describe("a report in Markdown", () => {
     assert.doesNotMatch(markdown, /^### The way back$/m);
   });
 
+  it("has the checks that failed first, and tells those that could not be made from those that passed", async () => {
+    const { checks } = await failed();
+    const left = { check: "orchestrator calls the webhook", passed: true, skipped: true, detail: "it takes none" };
+    const markdown = toMarkdown(attemptReport(await failed({ checks: [left, ...checks] })));
+    assert.match(markdown, /^❌ 1 of 4 failed\\?\. 1 could not be made\\?\.$/m);
+    const results = [...markdown.matchAll(/^\| (?:\S+ )?(FAIL|skip|pass) \|/gm)].map(([, result]) => result);
+    assert.deepEqual(results, ["FAIL", "skip", "pass", "pass", "pass"]);
+  });
+
   it("of an upgrade has a bar for every phase, and rows and rates of revisions", async () => {
     const markdown = toMarkdown(attemptReport(await succeeded()));
     assert.match(markdown, /^\| Backup \| `·+█+·+` \| 21\.4 s \|$/m);

@@ -12,7 +12,7 @@ describe("a service's log", () => {
 
   it("has no trouble before it exists", () => {
     assert.equal(logOffset(join(folder, "none")), 0);
-    assert.deepEqual(scanLog(join(folder, "none")), { lines: [], count: 0, rotated: false });
+    assert.deepEqual(scanLog(join(folder, "none")), { lines: [], count: 0, rotated: false, timeless: false });
   });
 
   it("shows what went wrong since an offset, in text and in JSON, and what is allowed is no trouble", () => {
@@ -34,9 +34,22 @@ describe("a service's log", () => {
     ]);
   });
 
+  it("whose lines tell no time cannot be judged by one, and says so", () => {
+    const since = new Date("2026-01-01T11:00:00Z");
+    writeFileSync(log, "ERROR: whenever\n");
+    assert.deepEqual(scanLog(log, { since }), { lines: [], count: 0, rotated: false, timeless: true });
+    writeFileSync(log, "ERROR: cut off by a rotation\n2026-01-01T12:00:00Z INFO here\n");
+    assert.deepEqual(scanLog(log, { since }), { lines: [], count: 0, rotated: false, timeless: false });
+  });
+
   it("is read from its beginning after a rotation", () => {
     writeFileSync(log, "ERROR: fresh\n");
-    assert.deepEqual(scanLog(log, { sinceOffset: 10_000 }), { lines: ["ERROR: fresh"], count: 1, rotated: true });
+    assert.deepEqual(scanLog(log, { sinceOffset: 10_000 }), {
+      lines: ["ERROR: fresh"],
+      count: 1,
+      rotated: true,
+      timeless: false,
+    });
   });
 
   it("may have lines of several megabytes and characters across the pieces it is read in", () => {

@@ -4,39 +4,8 @@ import { join, resolve } from "node:path";
 
 import { parse } from "yaml";
 
-import { parseSettings, settingDefaults, SettingsError, siteOf } from "../../settings";
-
-type Raw = Readonly<Record<string, unknown>>;
-
-const service = { name: "orchestrator", command: "serve {version}", port: 8000, health: "/health", log: "logs/o.log" };
-const least: Raw = { version: "1.0.0", target: "local", services: [service] };
-
-/** Configuration as Pulumi hands it over: text as it is, everything else as JSON. */
-function handedOver(raw: Raw): Record<string, string> {
-  const entries = Object.entries(raw).map(([key, value]) => [
-    key,
-    typeof value === "string" ? value : JSON.stringify(value),
-  ]);
-  return Object.fromEntries(entries) as Record<string, string>;
-}
-
-function settingsOf(changes: Raw = {}, secretKeys: readonly string[] = []): ReturnType<typeof parseSettings> {
-  return parseSettings(handedOver({ ...least, ...changes }), secretKeys);
-}
-
-/** The lines of the refusal, a fault each. */
-function faultsOf(raw: Raw, secretKeys: readonly string[] = []): string[] {
-  try {
-    parseSettings(handedOver(raw), secretKeys);
-  } catch (error) {
-    assert.ok(error instanceof SettingsError);
-    const [first, ...rest] = error.message.split("\n");
-    assert.equal(first, "The configuration of this stack cannot be used; nothing was touched.");
-    assert.match(rest.at(-1) ?? "", /^Correct it with 'octollm config set <key> <value>' or in the stack file/);
-    return rest.slice(0, -1).map((line) => line.trim());
-  }
-  throw new Error("accepted, where a refusal was expected");
-}
+import { parseSettings, settingDefaults, siteOf } from "../../settings";
+import { faultsOf, handedOver, least, type Raw, service, settingsOf } from "./settings-cases";
 
 describe("the settings of a stack", () => {
   it("have defaults for everything but version, target and services", () => {
@@ -65,11 +34,38 @@ describe("the settings of a stack", () => {
       restoreFrom: "",
       quiesce: { timeout: 60, terminate: false },
       migration: { lockTimeout: 4, retries: 10, concurrentlyTimeout: 7200 },
-      verification: { logAllow: [] },
+      verification: {
+        task: true,
+        taskTimeout: 60,
+        requests: 30,
+        errorRate: 0.01,
+        latencyFactor: 3,
+        latencySlack: 100,
+        logErrors: [],
+        logAllow: [],
+        smoke: [],
+        invariants: [],
+        indexes: [],
+      },
       preview: { budget: 10 },
       report: { folder: "reports", keep: 100 },
       notify: [],
       window: { days: ["mon", "tue", "wed", "thu", "fri", "sat", "sun"], from: "00:00", to: "00:00", timezone: "UTC" },
+      rehearsal: {
+        production: "",
+        masking: [],
+        mayShare: [],
+        test: "",
+        testTimeout: 1800,
+        load: {
+          tool: "autocannon",
+          duration: 10,
+          connections: 10,
+          rate: 0,
+          paths: [],
+          thresholds: { errors: 1, p95: 0, p99: 0, slowdown: 0 },
+        },
+      },
       onFailure: "restart",
       stopAfter: "",
       acceptBreaking: "",
@@ -125,6 +121,30 @@ describe("the settings of a stack", () => {
       "a hazard that there is not",
       { allowHazards: ["ban-drop-table", "everything"] },
       ["octollm:allowHazards[1]: is no hazard; docs/hazards.md names them all"],
+    ],
+    [
+      "a rehearsal with masks, paths and limits that are none",
+      {
+        rehearsal: {
+          masking: [
+            { table: "tasks", column: "", as: "hash" },
+            { table: "tasks", column: "result" },
+          ],
+          load: {
+            tool: "ab",
+            paths: [{ service: "orchestrator", path: "tasks", from: "new" }],
+            thresholds: { errors: 101 },
+          },
+        },
+      },
+      [
+        "octollm:rehearsal.masking[0].column: must not be empty",
+        "octollm:rehearsal.masking[1].as: is not set",
+        'octollm:rehearsal.load.tool: Invalid option: expected one of "autocannon"|"k6"',
+        "octollm:rehearsal.load.paths[0].path: must begin with '/'",
+        "octollm:rehearsal.load.paths[0].from: must be a version such as 1.0.0",
+        "octollm:rehearsal.load.thresholds.errors: Too big: expected number to be <=100",
+      ],
     ],
     ["an unknown key", { versoin: "1.0.0" }, ["octollm:versoin: there is no such setting"]],
     ["an unknown key of a group", { backup: { jops: 2 } }, ["octollm:backup.jops: there is no such setting"]],
@@ -213,63 +233,6 @@ describe("the settings of a stack", () => {
       "octollm:target: 'kubernetes' is not available in this version of the program; 'docker' is, and 'local', which " +
         "runs the services as processes of this host",
     ]);
-  });
-
-  const container = {
-    name: "orchestrator",
-    container: "octollm-orchestrator",
-    image: "octollm/orchestrator:{version}",
-  };
-  const containers: [string, Raw[], string[]][] = [
-    ["a container without a name", [{ ...container, container: undefined }], ["services[0].container: is not set"]],
-    [
-      "a container's name that is none",
-      [{ ...container, container: "a b" }],
-      ["services[0].container: is no name of a container"],
-    ],
-    [
-      "an image of one release only",
-      [{ ...container, image: "octollm/orchestrator:1.0.0" }],
-      ["services[0].image: must hold '{version}' in the place of the release"],
-    ],
-    [
-      "what says how a process is started",
-      [{ ...container, command: "serve" }],
-      ["services[0].command: there is no such setting"],
-    ],
-    [
-      "one container for two services",
-      [container, { ...container, name: "other" }],
-      ["services[1].container: 'octollm-orchestrator' stands twice"],
-    ],
-    [
-      "a service that waits for a later one",
-      [
-        { ...container, dependsOn: ["other"] },
-        { ...container, name: "other", container: "other" },
-      ],
-      ["services[0].dependsOn: 'other' is no service that stands before it"],
-    ],
-    ["no service", [], ["services: names no service to run"]],
-  ];
-  for (const [name, services, expected] of containers)
-    it(`refuse ${name} on target docker`, () => {
-      const faults = faultsOf({ version: "1.0.0", target: "docker", services });
-      assert.deepEqual(
-        faults,
-        expected.map((fault) => `octollm:${fault}`),
-      );
-    });
-
-  it("of two containers without a published port are no faults", () => {
-    const services = [container, { ...container, name: "other", container: "other" }];
-    const settings = parseSettings(handedOver({ version: "1.0.0", target: "docker", services }));
-    assert.deepEqual(settings.services[1], {
-      ...{ name: "other", container: "other", image: "octollm/orchestrator:{version}", port: 0, health: "/health" },
-      ...{ startTimeout: 60, stopTimeout: 30 },
-    });
-    assert.deepEqual(siteOf(settings).docker, { host: "" });
-    assert.equal("docker" in siteOf(settingsOf()), false);
   });
 
   it("show all faults together, each with its path", () => {

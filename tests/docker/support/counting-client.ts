@@ -23,7 +23,7 @@ export interface Count {
   readonly sent: number;
   readonly answered: number;
   readonly failed: readonly FailedRequest[];
-  /** Longest time from the last answer before a failure to the next answer, in ms; 0 without a failure. */
+  /** Longest time from the last answer before a failure to the next answer, in ms; 0 without a failure, Infinity without that answer. */
   readonly downtime: number;
   /** Longest time that an answer took, in ms. */
   readonly slowest: number;

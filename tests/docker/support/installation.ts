@@ -9,6 +9,7 @@ import { Client } from "pg";
 
 import { fillDatabase, type Fingerprint, fingerprint, operatorsEnv } from "../../../demo/installation";
 import { loadCatalogue } from "../../../releases/catalogue";
+import { atExit } from "../../support/at-exit";
 import { type DockerEngine, startEngine } from "./engine";
 import { images, type Release } from "./images";
 
@@ -128,9 +129,12 @@ export async function startInstallation(options: InstallationOptions = {}): Prom
   const { release = "0.1.0", tasks = 200, services = ["orchestrator", "reflex-layer", "planner-arm"] } = options;
   const installation = new DockerInstallation(await startEngine(), mkdtempSync(join(tmpdir(), "octollm-compose-")));
   const { folder, databaseUrl } = installation;
+  atExit(() => rmSync(folder, { recursive: true, force: true }));
   const inside = databaseUrl.replace("127.0.0.1:15432", "postgres:5432");
+  // The ring's network ends here: a receiver far away would cost each task two seconds of waiting for a name server.
+  const webhook = { WEBHOOK_URL: "http://127.0.0.1:9/octollm/webhook" };
   const stores = { REDIS_URL: "redis://redis:6379/0", QDRANT_URL: "http://qdrant:6333" };
-  writeFileSync(join(folder, ".env"), operatorsEnv({ DATABASE_URL: inside, ...stores }), { mode: 0o600 });
+  writeFileSync(join(folder, ".env"), operatorsEnv({ DATABASE_URL: inside, ...stores, ...webhook }), { mode: 0o600 });
   cpSync(join(fixtures, "config"), join(folder, "config"), { recursive: true });
   mkdirSync(join(folder, "logs"));
   const compose = readFileSync(join(fixtures, "docker", "docker-compose.yml"), "utf8");

@@ -6,6 +6,7 @@ import { parse, stringify } from "yaml";
 
 import { type Outcome, Running } from "../../e2e/support/command";
 import { type Engine, engines, pulumiHasDocker } from "../../e2e/support/engines";
+import { type Found, gone, isPulumisOwn, killAll, workersIn } from "../../e2e/support/processes";
 import { makeProject, projectEnvironment, removeProject, stack } from "../../e2e/support/project";
 import { attemptsOf, type LedgerAttempt } from "../../e2e/support/world";
 import { type DockerInstallation, type InstallationOptions, startInstallation } from "./installation";
@@ -86,6 +87,14 @@ export class DockerStack {
     writeFileSync(file, stringify(document));
   }
 
+  /** The services as the stack file has them. */
+  get services(): readonly Record<string, unknown>[] {
+    const { config } = parse(readFileSync(join(this.folder, `Pulumi.${stack}.yaml`), "utf8")) as {
+      config: { "octollm:services": Record<string, unknown>[] };
+    };
+    return config["octollm:services"];
+  }
+
   /** The state as it is on the disk. */
   get state(): string {
     return readFileSync(join(this.folder, ".pulumi", "stacks", "octollm", `${stack}.json`), "utf8");
@@ -93,6 +102,15 @@ export class DockerStack {
 
   get env(): string {
     return readFileSync(join(this.octollm.folder, ".env"), "utf8");
+  }
+
+  /** Kills a command's engine with SIGKILL, and waits until nothing works for it any more. */
+  async kill(run: Running): Promise<void> {
+    const engine = ({ pid, command }: Found) => pid === run.pid || /\bpulumi up\b/.test(command);
+    killAll(() => workersIn(this.folder).filter(engine));
+    await run.ended;
+    const left = await gone(() => workersIn(this.folder).filter((found) => !isPulumisOwn(found)), 20);
+    assert.deepEqual(left, [], "something goes on working without its engine");
   }
 
   attempts(): Promise<LedgerAttempt[]> {

@@ -42,7 +42,7 @@ export function isService({ command }: Found): boolean {
  * until they notice that it is gone.
  */
 export function isPulumisOwn({ command }: Found): boolean {
-  return /\bpulumi-(?:language-nodejs|resource-command) 127\.0\.0\.1:/.test(command);
+  return /\bpulumi-(?:language-nodejs|resource-command|resource-docker) 127\.0\.0\.1:/.test(command);
 }
 
 /** Everything that works in `folder` but the installation's services: engine, program, providers, their children. */

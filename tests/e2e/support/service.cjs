@@ -1,6 +1,6 @@
 "use strict";
 // A service for the tests: the small OctoLLM, unless `behaviour.json` in its folder says otherwise of its release.
-//   { "1.0.0": "crash" | "leaky" | "silent" | "unhealthy" | "broken" | "mortal" | "faulty" | "stub" }
+//   { "1.0.0": "crash" | "leaky" | "silent" | "unhealthy" | "broken" | "mortal" | "faulty" | "deaf" | "stub" }
 const { existsSync, readFileSync } = require("node:fs");
 const { createServer, Server } = require("node:http");
 const { setInterval, setTimeout } = require("node:timers");
@@ -18,11 +18,14 @@ function answer(health, other) {
   server.listen(Number(process.env.PORT), "127.0.0.1");
 }
 
+/** Takes its time for the first of the smoke requests. */
 function delaySmoke(milliseconds) {
   const { emit } = Server.prototype;
+  let asked = false;
   Server.prototype.emit = function (event, request, ...rest) {
     const isSmoke = event === "request" && request.url === "/api/v1/tasks?limit=1";
-    if (!isSmoke) return emit.call(this, event, request, ...rest);
+    if (!isSmoke || asked) return emit.call(this, event, request, ...rest);
+    asked = true;
     setTimeout(() => emit.call(this, event, request, ...rest), milliseconds);
     return true;
   };
@@ -53,6 +56,11 @@ switch (behaviours[release]) {
     // The real release, whose log has an error and which takes its time for the smoke request.
     delaySmoke(2_000);
     process.stderr.write(`ERROR the cellar is flooded, ${process.env.WEBHOOK_URL} too\n`);
+    require("../../../demo/octollm/main.cjs");
+    break;
+  case "deaf":
+    // The real release, from which no webhook gets a call.
+    globalThis.fetch = () => Promise.reject(new Error("no way out"));
     require("../../../demo/octollm/main.cjs");
     break;
   case "stub":
