@@ -11,7 +11,7 @@ export interface DeclaredKey {
 
 const head = `# Settings
 
-<!-- Written by \`npm run docs\` from Pulumi.yaml and settings.ts; a test fails when it is not as they are. -->
+<!-- Written by \`npm run docs\` from Pulumi.yaml and settings/; a test fails when it is not as they are. -->
 
 A stack's settings stand in \`Pulumi.<stack>.yaml\`, each key with \`octollm:\` before it. \`octollm config set <key> <value>\` writes them,
 \`--path\` reaches into a structured one (\`octollm config set --path backup.jobs 4\`), and an editor does as well. Only \`version\` and \`target\`
@@ -54,23 +54,30 @@ function keyTables(key: string, schemas: Readonly<Record<string, Schema>>): stri
 }
 
 function keyTable(key: string, schema: Schema | undefined): string {
-  if (!schema) throw new Error(`the setting '${key}' stands in Pulumi.yaml and not in settings.ts`);
+  if (!schema) throw new Error(`the setting '${key}' stands in Pulumi.yaml and not in settings/schema.ts`);
+  const rows = rowsBelow(key, schema);
+  if (rows.length > 0) return ["| key | type | default | example | |", "|---|---|---|---|---|", ...rows, ""].join("\n");
+  return [
+    "| type | default | example |",
+    "|---|---|---|",
+    `| ${cells(key, schema, !("default" in schema)).join(" | ")} |`,
+    "",
+  ].join("\n");
+}
+
+/** A line for every key below a group, or below each of a list of groups. */
+function rowsBelow(key: string, schema: Schema): string[] {
   const { item, path } = innerOf(key, schema);
-  const inner = Object.entries(propertiesOf(item));
   const required = item.required ?? [];
-  if (inner.length === 0)
-    return [
-      "| type | default | example |",
-      "|---|---|---|",
-      `| ${cells(key, schema, !("default" in schema)).join(" | ")} |`,
-      "",
-    ].join("\n");
-  const rows = inner.map(([name, field]) => {
+  return Object.entries(propertiesOf(item)).flatMap(([name, field]) => {
+    const place = `${path}.${name}`;
+    // A group is described by its keys alone.
+    if (field.properties) return rowsBelow(place, field);
     const described = field.description ?? "";
-    if (described === "") throw new Error(`the setting '${path}.${name}' has no description; settings.ts gives it one`);
-    return `| \`${path}.${name}\` | ${cells(`${path}.${name}`, field, required.includes(name)).join(" | ")} | ${escaped(described)} |`;
+    if (described === "") throw new Error(`the setting '${place}' has no description; settings/ gives it one`);
+    const row = `| \`${place}\` | ${cells(place, field, required.includes(name)).join(" | ")} | ${escaped(described)} |`;
+    return [row, ...rowsBelow(place, field)];
   });
-  return ["| key | type | default | example | |", "|---|---|---|---|---|", ...rows, ""].join("\n");
 }
 
 /** A list of groups is described by its items. */
@@ -86,11 +93,11 @@ function propertiesOf({ properties = {} }: Schema): Record<string, Schema> {
 
 function cells(path: string, schema: Schema, isRequired: boolean): string[] {
   const [example] = schema.examples ?? [];
-  if (example === undefined) throw new Error(`the setting '${path}' has no example; settings.ts gives it one`);
+  if (example === undefined) throw new Error(`the setting '${path}' has no example; settings/ gives it one`);
   return [typeOf(schema), isRequired ? "must be set" : code(schema.default), code(example)];
 }
 
-function typeOf({ type, enum: values, items, minimum, maximum, additionalProperties }: Schema): string {
+function typeOf({ type, enum: values, items, properties, minimum, maximum, additionalProperties }: Schema): string {
   if (values)
     return values
       .filter((value) => value !== "")
@@ -98,9 +105,10 @@ function typeOf({ type, enum: values, items, minimum, maximum, additionalPropert
       .join(", ");
   if (type === "array")
     return `list of ${typeof items === "object" && !Array.isArray(items) ? typeOf(items) : "anything"}`;
+  if (properties) return "groups";
   if (type === "object")
     return `map to ${typeof additionalProperties === "object" ? typeOf(additionalProperties) : "anything"}`;
-  if (type === "integer") return `${minimum ?? ""} to ${maximum ?? ""}`;
+  if (type === "integer" || type === "number") return `${minimum ?? ""} to ${maximum ?? ""}`;
   return typeof type === "string" ? type : "anything";
 }
 

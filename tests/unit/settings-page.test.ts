@@ -23,19 +23,28 @@ interface Field {
 
 /** The examples of every key, each as the value of its setting. */
 function examplesOf(target: Target, schema: Field): [string, unknown][] {
-  return Object.entries(schema.properties ?? {}).flatMap(([key, field]): [string, unknown][] => {
-    const own = (field.examples ?? []).map((example): [string, unknown] => [key, example]);
-    const group = field.items?.properties ?? field.properties ?? {};
-    const inner = Object.entries(group).flatMap(([name, { examples = [] }]) =>
-      examples.map((example): [string, unknown] => {
-        const whole = { ...startOf(target, key), [name]: example };
-        // What a service depends on stands before it.
-        const before = name === "dependsOn" ? [{ ...services.docker, name: "postgres", container: "postgres" }] : [];
-        return [key, field.items?.properties ? [...before, whole] : whole];
-      }),
-    );
-    return [...own, ...inner];
-  });
+  return Object.entries(schema.properties ?? {}).flatMap(([key, field]) =>
+    valuesOf(field, startOf(target, key)).map((value): [string, unknown] => {
+      // What a service depends on stands before it.
+      if (!JSON.stringify(value).includes("dependsOn")) return [key, value];
+      return [key, [{ ...services.docker, name: "postgres", container: "postgres" }, ...(value as unknown[])]];
+    }),
+  );
+}
+
+/** Values of a field, each with one example in it, at whatever depth. */
+function valuesOf({ examples = [], items, properties }: Field, start: object): unknown[] {
+  if (items?.properties) {
+    const whole = (examples as readonly object[][])[0]?.[0] ?? start;
+    return [...examples, ...groupsOf(items.properties, whole).map((group) => [group])];
+  }
+  return [...examples, ...groupsOf(properties ?? {}, start)];
+}
+
+function groupsOf(fields: Readonly<Record<string, Field>>, start: object): object[] {
+  return Object.entries(fields).flatMap(([name, field]) =>
+    valuesOf(field, {}).map((value) => ({ ...start, [name]: value })),
+  );
 }
 
 /** What a group must have beside the key that is looked at. */
@@ -74,7 +83,7 @@ describe("the reference of settings", () => {
     const group = (field: { readonly description?: string; examples?: unknown[] }) => ({
       properties: { g: { type: "object" as const, properties: { k: field } } },
     });
-    assert.throws(() => page({ properties: {} }), /'g' stands in Pulumi.yaml and not in settings.ts/);
+    assert.throws(() => page({ properties: {} }), /'g' stands in Pulumi.yaml and not in settings\/schema.ts/);
     assert.throws(() => page({ properties: { g: { type: "string" } } }), /'g' has no example/);
     assert.throws(() => page(group({ examples: [1] })), /'g.k' has no description/);
     assert.throws(() => page(group({ description: "d" })), /'g.k' has no example/);

@@ -31,7 +31,7 @@ function rooms(): string[] {
 /** Files whose every sentence is one: they tell what stands in the way, or how things stand after a failure. */
 const wholly = [
   ...["planner/obstacles/", "planner/refusals.ts", "planner/gates.ts", "postgres/errors.ts"],
-  ...["phases/settle.ts", "phases/stop-after.ts"],
+  ...["phases/settle.ts", "phases/stop-after.ts", "runtimes/request.ts"],
 ];
 
 /** Files whose texts are estimates, and what a report or a history tells. */
@@ -104,6 +104,9 @@ function failingPart(node: ts.Node): { readonly kind: string; readonly parts: re
   }
   if (ts.isShorthandPropertyAssignment(node) && keys.includes(node.name.text)) return { kind: node.name.text, parts: [node.name] };
   if (!ts.isCallExpression(node)) return null;
+  // What a value of a setting or a release file must be.
+  if (ts.isPropertyAccessExpression(node.expression) && /^(?:min|regex|refine)$/.test(node.expression.name.text))
+    return { kind: "value", parts: node.arguments.slice(1) };
   const called = node.expression.getText();
   if (/(?:faults|reasons|left)\w*\.push$/i.test(called)) return { kind: "faults", parts: node.arguments };
   // Functions of that name make a reason of a text, or throw it.
@@ -150,8 +153,8 @@ function partsOf(node: ts.Node): ts.Node[] {
   return [node.left, node.right].flatMap(partsOf);
 }
 
-/** At least three words of the text itself; command lines and SQL are none. */
+/** At least three words of the text itself; command lines, SQL and names of sessions are none. */
 function isSentence(text: string): boolean {
-  if (/^\s*(SELECT|WITH|INSERT|UPDATE|ALTER|SET|ROLLBACK|umask|npx|octollm) /.test(text)) return false;
+  if (/^\s*(SELECT|WITH|INSERT|UPDATE|ALTER|SET|ROLLBACK|count\(\*\) FILTER|umask|npx|octollm|octollm-upgrade:) /.test(text)) return false;
   return (text.match(/[a-z']{2,}/gi) ?? []).length >= 3 && text.includes(" ");
 }
