@@ -52,7 +52,7 @@ for (const engine of dockerEngines)
       const run = stack.start("up", "--yes", "--skip-preview");
       assert.ok(await run.says(/Readiness services-orchestrator-readiness (creating|updating)/), run.output);
       await stack.kill(run);
-      const output = await stack.must("abort");
+      const output = await stack.must("abort", "--yes");
       assert.match(output, /OctoLLM 0\.1\.0 serves again\./);
       assert.deepEqual(await stack.octollm.serving(), { version: "0.1.0", revision: "def456" });
       const after = await stack.octollm.containers();
