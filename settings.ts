@@ -1,161 +1,7 @@
 import { z } from "zod";
 
-import { events, formats } from "./notify/message";
 import type { ServiceSettings, Site } from "./phases/site";
-import { isTimezone, weekdays } from "./planner/window";
-import { isHazardName } from "./postgres/hazards/table";
-import { rehearsalSchema } from "./rehearsal/staging/settings";
-import { invariant, pattern, smokeRequest } from "./releases/check-schema";
-
-const text = z.string().min(1, "must not be empty");
-const port = z.int().min(1).max(65535);
-const seconds = z.int().min(1).max(86_400);
-const version = z.string().regex(/^\d+\.\d+\.\d+$/, "must be a version such as 1.0.0");
-/** Becomes a file's name and part of a command line. */
-const serviceName = z.string().regex(/^[a-z][a-z0-9-]{0,40}$/, "must be lower-case letters, digits and '-'");
-
-/** An age public key; the private one must never get here. */
-const recipient = z.string().regex(/^age1[a-z0-9]{8,}$/, "is no age recipient: it begins with 'age1'");
-
-const hazardName = z.string().refine(isHazardName, { error: "is no hazard; docs/hazards.md names them all" });
-
-const health = z
-  .string()
-  .regex(/^\//, "must begin with '/'")
-  .describe("path that answers 2xx when the service is well");
-
-/** A service of target `local`. */
-const processSchema = z.strictObject({
-  name: serviceName,
-  command: text.describe("shell command; '{version}' stands for the release"),
-  directory: text.default(".").describe("working folder, relative to the installation"),
-  environment: z.record(z.string(), z.string()).default({}).describe("on top of the .env"),
-  port,
-  health,
-  log: text.describe("file of its output, relative to the installation"),
-  startTimeout: seconds.default(60),
-  stopTimeout: seconds.default(30),
-});
-
-/** What Docker takes for a container's name. */
-const containerName = z.string().regex(/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,200}$/, "is no name of a container");
-
-/** A service of target `docker`: all else is as the container was found. */
-const containerSchema = z.strictObject({
-  name: serviceName,
-  container: containerName,
-  image: text
-    .regex(/\{version\}/, "must hold '{version}' in the place of the release")
-    .describe("reference of the image; '{version}' stands for the release"),
-  port: z.int().min(0).max(65535).default(0).describe("published on this host; 0 for none"),
-  health: health.default("/health"),
-  dependsOn: z
-    .array(serviceName)
-    .optional()
-    .describe("services that must be healthy first; the one before, unless set"),
-  startTimeout: seconds.default(60),
-  stopTimeout: seconds.default(30),
-});
-
-const time = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, "must be a time such as 22:00");
-
-const windowSchema = z.strictObject({
-  days: z
-    .array(z.enum(weekdays))
-    .min(1, "must name a day")
-    .default([...weekdays]),
-  // The whole of every day, unless something is set.
-  from: time.default("00:00"),
-  to: time.default("00:00"),
-  timezone: z.string().refine(isTimezone, "is no time zone of this machine; one is Europe/Berlin").default("UTC"),
-});
-
-const notifySchema = z.strictObject({
-  url: z
-    .url({ protocol: /^https?$/, error: "must be a URL that begins with https:// or http://" })
-    .refine((url) => URL.canParse(url) && new URL(url).username === "", "may not have a user's name in it"),
-  format: z.enum(formats).default("generic"),
-  events: z
-    .array(z.enum(events))
-    .min(1, "must name an event")
-    .default([...events]),
-});
-
-const verificationSchema = z.strictObject({
-  task: z.boolean().default(true),
-  taskTimeout: seconds.default(60),
-  requests: z.int().min(0).max(1000).default(30),
-  errorRate: z.number().min(0).max(1).default(0.01),
-  latencyFactor: z.number().min(1).max(100).default(3),
-  latencySlack: z.int().min(0).max(60_000).default(100),
-  logErrors: z.array(pattern).default([]),
-  logAllow: z.array(pattern).default([]),
-  smoke: z.array(smokeRequest).default([]),
-  invariants: z.array(invariant).default([]),
-  indexes: z.array(text).default([]),
-});
-
-const schema = z.strictObject({
-  version,
-  target: z.enum(["local", "docker", "kubernetes"]),
-  installation: text.default("."),
-  environmentFile: text.default(".env"),
-  configFolder: text.default("config"),
-  composeFile: z.string().default(""),
-  catalogue: z.string().default(""),
-  database: z
-    .strictObject({
-      key: text.default("DATABASE_URL"),
-      host: z.string().default(""),
-      port: z.int().min(0).max(65535).default(0),
-      container: z.string().optional(),
-    })
-    .prefault({}),
-  databaseUrl: z.string().default(""),
-  docker: z.strictObject({ host: z.string().default(""), maintenance: z.boolean().default(false) }).prefault({}),
-  services: z.array(processSchema).default([]),
-  backup: z
-    .strictObject({
-      folder: text.default("backups"),
-      jobs: z.int().min(1).max(64).default(2),
-      verify: z.enum(["checksums", "restore"]).default("checksums"),
-      keepDays: z.int().min(1).max(36_500).default(30),
-      keepAtLeast: z.int().min(1).max(10_000).default(5),
-      recipients: z.array(recipient).default([]),
-      identityFile: z.string().default(""),
-    })
-    .prefault({}),
-  quiesce: z.strictObject({ timeout: seconds.default(60), terminate: z.boolean().default(false) }).prefault({}),
-  migration: z
-    .strictObject({
-      lockTimeout: seconds.default(4),
-      retries: z.int().min(0).max(1000).default(10),
-      concurrentlyTimeout: seconds.default(7200),
-    })
-    .prefault({}),
-  verification: verificationSchema.prefault({}),
-  preview: z.strictObject({ budget: seconds.default(10) }).prefault({}),
-  report: z
-    .strictObject({ folder: text.default("reports"), keep: z.int().min(1).max(100_000).default(100) })
-    .prefault({}),
-  notify: z.array(notifySchema).max(20).default([]),
-  window: windowSchema.prefault({}),
-  rehearsal: rehearsalSchema.prefault({}),
-  onFailure: z.enum(["restart", "leave"]).default("restart"),
-  restoreFrom: z.string().default(""),
-  stopAfter: z.enum(["", "backup", "migrate"]).default(""),
-  acceptBreaking: z.string().default(""),
-  reviewedPlan: z.string().default(""),
-  acceptLoss: z.string().default(""),
-  allowHazards: z.array(hazardName).default([]),
-  windowOverride: z.string().default(""),
-});
-
-/** Which services a target has: what says how a process is started says nothing of a container. */
-const schemas = {
-  local: schema,
-  docker: schema.extend({ services: z.array(containerSchema).default([]) }),
-};
+import { schema, schemas } from "./settings/schema";
 
 /** Keys whose value Pulumi hands over as JSON. */
 const structured = new Set([
@@ -164,7 +10,7 @@ const structured = new Set([
 ]);
 
 /** The keys that hold secrets, and must be kept as such. */
-const secretSettings = ["databaseUrl", "notify"];
+export const secretSettings = ["databaseUrl", "notify"];
 
 /** What the operator wants, checked and complete. Times are in seconds. `databaseUrl` is a secret, and so are the URLs of `notify`. */
 export type Settings = Omit<z.output<typeof schema>, "services"> & { readonly services: readonly ServiceSettings[] };
@@ -174,10 +20,16 @@ export class SettingsError extends Error {
   constructor(faults: readonly string[]) {
     super(
       `The configuration of this stack cannot be used; nothing was touched.\n${faults.map((fault) => `  ${fault}\n`).join("")}` +
-        `Correct it with 'octollm config set <key> <value>' or in the stack file; Pulumi.yaml describes every key.`,
+        `Correct it with 'octollm config set <key> <value>' or in the stack file; docs/settings.md describes every key.`,
     );
     this.name = "SettingsError";
   }
+}
+
+/** The schema of each target's configuration as JSON Schema, with descriptions of nested keys, defaults and examples. */
+export function settingsJsonSchemas(): Readonly<Record<keyof typeof schemas, z.core.JSONSchema.BaseSchema>> {
+  const [local, docker] = [schemas.local, schemas.docker].map((each) => z.toJSONSchema(each, { io: "input" }));
+  return { local: local ?? {}, docker: docker ?? {} };
 }
 
 /** Every key of the configuration with its default, undefined where there is none. */

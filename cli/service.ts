@@ -31,8 +31,8 @@ async function specFromEnvironment(name: string): Promise<ProcessSpec> {
 }
 
 /**
- * A service that does not become healthy is no failure yet: Resume tries again and, within the attempt, can bring the
- * old release back, which this process could not.
+ * A service that does not become healthy is no failure yet: Resume tries again and, within the attempt, brings the old
+ * release back, with what the service wrote in its text (docs/decisions.md, 5).
  */
 async function start(spec: ProcessSpec): Promise<void> {
   try {

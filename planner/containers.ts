@@ -18,7 +18,9 @@ export function planContainers({ world, goal, from, to, stopped }: Situation): r
   const found = world.services.flatMap(({ name, current, container }) =>
     container ? [{ name, current, container }] : [],
   );
-  const isOurs = found.some(({ container }) => container.attempt !== null);
+  // Where all of them have gone, as after 'docker compose down', the state knows whether they were ours.
+  const areGone = found.every(({ container }) => container.imageId === "");
+  const isOurs = areGone || found.some(({ container }) => container.attempt !== null);
   if (found.length === 0 || goal.emptyStack || (from === to && !isOurs)) return null;
   return found.map(({ name, current, container }) => ({
     service: name,

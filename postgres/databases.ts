@@ -64,7 +64,8 @@ export async function listRelatedDatabases(client: Client, database: string): Pr
   });
 }
 
-function readMark(comment: string | null): DatabaseMark | null {
+/** The mark in a database's comment; null when the comment is somebody else's. */
+export function readMark(comment: string | null): DatabaseMark | null {
   try {
     return markSchema.parse(JSON.parse(comment ?? ""));
   } catch {

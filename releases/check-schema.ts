@@ -1,5 +1,7 @@
 import { z } from "zod";
 
+import { about } from "../settings/about";
+
 export const relativePath = z.string().regex(/^\//, "must begin with '/'");
 export const fieldName = z.string().regex(/^[A-Za-z_]\w*$/, "must be the name of a field");
 
@@ -16,11 +18,15 @@ export const pattern = z.string().superRefine((source, context) => {
 /** A request of `smoke`, in release files and in settings. */
 export const smokeRequest = z
   .strictObject({
-    service: z.string(),
-    method: z.enum(["GET", "HEAD", "POST"]),
-    path: relativePath,
-    status: z.int().min(100).max(599),
-    measure: z.string().min(1).optional(),
+    service: z.string().meta(about("Service that is asked.", "orchestrator")),
+    method: z.enum(["GET", "HEAD", "POST"]).meta(about("Method.", "HEAD")),
+    path: relativePath.meta(about("Path, with its query.", "/health")),
+    status: z.int().min(100).max(599).meta(about("Status that has to come.", 200)),
+    measure: z
+      .string()
+      .min(1)
+      .optional()
+      .meta(about("Name that errors and times of this request are compared by, before and after.", "health")),
   })
   .refine(({ measure, method, status }) => measure === undefined || (method === "GET" && status < 300), {
     path: ["measure"],
@@ -28,7 +34,12 @@ export const smokeRequest = z
   });
 
 /** A statement about the data, in release files and in settings. */
-export const invariant = z.strictObject({ name: z.string(), violations: z.string() });
+export const invariant = z.strictObject({
+  name: z.string().meta(about("What has to be true.", "every result has its task")),
+  violations: z
+    .string()
+    .meta(about("SELECT that counts what is not so.", "SELECT count(*) FROM tasks WHERE id IS NULL")),
+});
 
 const words = z.array(z.string().min(1));
 

@@ -129,10 +129,10 @@ const rows: readonly Row[] = [
     ],
   },
   {
-    title: "the only one removed, that no attempt is known to have made",
+    title: "all of them removed, of which the state knows whether they were ours",
     world: world("1.0.0", "a1", { services: [{ ...gone, container: container({ imageId: "" }) }] }),
     move: ["1.0.0", "1.0.0"],
-    expected: null,
+    expected: [declared],
   },
   {
     title: "an image that is not there",

@@ -1,0 +1,134 @@
+import { z } from "zod";
+
+import { isHazardName } from "../postgres/hazards/table";
+import { rehearsalSchema } from "../rehearsal/staging/settings";
+import { about } from "./about";
+import { notifySchema, windowSchema } from "./occasions";
+import { containerSchema, processSchema } from "./services";
+import { seconds, text } from "./values";
+import { verificationSchema } from "./verification";
+
+const version = z.string().regex(/^\d+\.\d+\.\d+$/, "must be a version such as 1.0.0");
+/** An age public key; the private one must never get here. */
+const recipient = z.string().regex(/^age1[a-z0-9]{8,}$/, "is no age recipient: it begins with 'age1'");
+
+const hazardName = z.string().refine(isHazardName, { error: "is no hazard; docs/hazards.md names them all" });
+
+const databaseSchema = z.strictObject({
+  key: text
+    .default("DATABASE_URL")
+    .meta(about("Variable of `.env` that holds the URL; without it `POSTGRES_*` count.", "DATABASE_URL")),
+  host: z
+    .string()
+    .default("")
+    .meta(about("Host in place of the URL's, which perhaps only containers know.", "127.0.0.1")),
+  port: z.int().min(0).max(65535).default(0).meta(about("Port in place of the URL's; 0 leaves that.", 15432)),
+  container: z
+    .string()
+    .optional()
+    .meta(
+      about(
+        "Container that PostgreSQL runs in; its `pg_dump` is used where this host has none that is new enough.",
+        "octollm-postgres",
+      ),
+    ),
+});
+
+const dockerSchema = z.strictObject({
+  maintenance: z
+    .boolean()
+    .default(false)
+    .meta(about("Whether 503 is answered on the published ports of services while they are stopped.", true)),
+  host: z
+    .string()
+    .default("")
+    .meta(
+      about("Address of the engine; empty for DOCKER_HOST, or the system's own socket.", "unix:///var/run/docker.sock"),
+    ),
+});
+
+const backupSchema = z.strictObject({
+  folder: text.default("backups").meta(about("Folder that backups are made in.", "/var/backups/octollm")),
+  jobs: z.int().min(1).max(64).default(2).meta(about("Tables that are dumped and restored at once.", 4)),
+  verify: z
+    .enum(["checksums", "restore"])
+    .default("checksums")
+    .meta(about("How each backup is proven: read back, or loaded into a scratch database and compared.", "restore")),
+  keepDays: z.int().min(1).max(36_500).default(30).meta(about("Days that a backup is kept.", 90)),
+  keepAtLeast: z.int().min(1).max(10_000).default(5).meta(about("Newest backups that stay, however old they are.", 10)),
+  recipients: z
+    .array(recipient)
+    .default([])
+    .meta(
+      about("age public keys that every file is encrypted to.", [
+        "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p",
+      ]),
+    ),
+  identityFile: z
+    .string()
+    .default("")
+    .meta(about("File with the age identity that reads encrypted backups again, mode 0600.", "/root/octollm.key")),
+});
+
+const quiesceSchema = z.strictObject({
+  timeout: seconds
+    .default(60)
+    .meta(about("Seconds for other clients to leave the database once the services are stopped.", 300)),
+  terminate: z.boolean().default(false).meta(about("Whether the sessions of those that stay are ended.", true)),
+});
+
+const migrationSchema = z.strictObject({
+  lockTimeout: seconds.default(4).meta(about("Seconds that a statement waits for a lock.", 2)),
+  retries: z.int().min(0).max(1000).default(10).meta(about("Times that it is tried again after that.", 30)),
+  concurrentlyTimeout: seconds
+    .default(7200)
+    .meta(about("Seconds for an index that is built CONCURRENTLY, however long others hold it up.", 14_400)),
+});
+
+const reportSchema = z.strictObject({
+  folder: text.default("reports").meta(about("Folder that each attempt's report is written to.", "/srv/reports")),
+  keep: z.int().min(1).max(100_000).default(100).meta(about("Attempts whose reports are kept.", 20)),
+});
+
+/** The configuration of target `local`, and what `kubernetes` is read by before it is refused. */
+export const schema = z.strictObject({
+  version: version.meta(about("", "1.0.0")),
+  target: z.enum(["local", "docker", "kubernetes"]).meta(about("", "local")),
+  installation: text.default(".").meta(about("", "/srv/octollm")),
+  environmentFile: text.default(".env").meta(about("", "etc/octollm.env")),
+  configFolder: text.default("config").meta(about("", "etc/octollm")),
+  composeFile: z.string().default("").meta(about("", "docker-compose.yml")),
+  catalogue: z.string().default("").meta(about("", "../our-releases")),
+  database: databaseSchema.prefault({}),
+  databaseUrl: z.string().default("").meta(about("", "postgresql://octollm@db.example.com/octollm")),
+  docker: dockerSchema.prefault({}),
+  services: z.array(processSchema).default([]),
+  backup: backupSchema.prefault({}),
+  quiesce: quiesceSchema.prefault({}),
+  migration: migrationSchema.prefault({}),
+  verification: verificationSchema.prefault({}),
+  preview: z
+    .strictObject({ budget: seconds.default(10).meta(about("Seconds that a preview may look at the database.", 60)) })
+    .prefault({}),
+  report: reportSchema.prefault({}),
+  notify: z.array(notifySchema).max(20).default([]),
+  window: windowSchema.prefault({}),
+  rehearsal: rehearsalSchema.prefault({}),
+  onFailure: z.enum(["restart", "leave"]).default("restart").meta(about("", "leave")),
+  restoreFrom: z.string().default("").meta(about("", "20260101T021500Z-0.1.0-attempt2")),
+  stopAfter: z.enum(["", "backup", "migrate"]).default("").meta(about("", "backup")),
+  acceptBreaking: z.string().default("").meta(about("", "1.0.0")),
+  reviewedPlan: z.string().default("").meta(about("", "870ec59aa88d")),
+  acceptLoss: z.string().default("").meta(about("", "3f2a9c01")),
+  allowHazards: z
+    .array(hazardName)
+    .default([])
+    .meta(about("", ["ban-drop-column"])),
+  windowOverride: z.string().default("").meta(about("", "870ec59aa88d")),
+});
+
+/** Which services a target has: what says how a process is started says nothing of a container. */
+export const schemas = {
+  local: schema,
+  docker: schema.extend({ services: z.array(containerSchema).default([]) }),
+};

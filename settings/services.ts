@@ -1,0 +1,53 @@
+import { z } from "zod";
+
+import { about } from "./about";
+import { seconds, text } from "./values";
+
+/** Becomes a file's name and part of a command line. */
+const serviceName = z.string().regex(/^[a-z][a-z0-9-]{0,40}$/, "must be lower-case letters, digits and '-'");
+const port = z.int().min(1).max(65535);
+const health = z
+  .string()
+  .regex(/^\//, "must begin with '/'")
+  .meta(about("Path that answers 2xx when the service is well.", "/health"));
+const named = serviceName.meta(about("Its name, once in the list.", "orchestrator"));
+const startTimeout = seconds.default(60).meta(about("Seconds until it has to be well.", 180));
+const stopTimeout = seconds.default(30).meta(about("Seconds to end by itself after SIGTERM, before SIGKILL.", 60));
+
+/** A service of target `local`. */
+export const processSchema = z.strictObject({
+  name: named,
+  command: text.meta(
+    about("Shell command that starts it; `{version}` stands for the release.", "exec ./serve {version}"),
+  ),
+  directory: text.default(".").meta(about("Working folder, relative to the installation.", "orchestrator")),
+  environment: z
+    .record(z.string(), z.string())
+    .default({})
+    .meta(about("Variables on top of those of `.env`. Secrets belong into `.env`.", { LOG_LEVEL: "info" })),
+  port: port.meta(about("Port of this host that it listens on.", 8000)),
+  health,
+  log: text.meta(about("File of its output, relative to the installation.", "logs/orchestrator.log")),
+  startTimeout,
+  stopTimeout,
+});
+
+/** What Docker takes for a container's name. */
+const containerName = z.string().regex(/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,200}$/, "is no name of a container");
+
+/** A service of target `docker`: all else is as the container was found. */
+export const containerSchema = z.strictObject({
+  name: named,
+  container: containerName.meta(about("Name of its container.", "octollm-orchestrator")),
+  image: text
+    .regex(/\{version\}/, "must hold '{version}' in the place of the release")
+    .meta(about("Reference of its image; `{version}` stands for the release.", "octollm/orchestrator:{version}")),
+  port: z.int().min(0).max(65535).default(0).meta(about("Port that it publishes on this host; 0 for none.", 8000)),
+  health: health.default("/health"),
+  dependsOn: z
+    .array(serviceName)
+    .optional()
+    .meta(about("Services that must be healthy first; the one before, unless set.", ["postgres"])),
+  startTimeout,
+  stopTimeout,
+});
