@@ -1,5 +1,4 @@
 import { execFile } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
@@ -13,6 +12,7 @@ import { inThisWay } from "../planner/ways";
 import { parseDatabaseUrl } from "../postgres/connection";
 import { applyRevisions } from "../postgres/runner";
 import { loadCatalogue } from "../releases/catalogue";
+import { findAlembic, writeAlembicProject } from "./alembic-project";
 
 const execute = promisify(execFile);
 
@@ -112,15 +112,6 @@ async function loopOfTheGuide({ client }: Run): Promise<void> {
   await client.query(`ALTER TABLE tasks ALTER COLUMN priority SET DEFAULT 6; ANALYZE tasks; COMMIT`);
 }
 
-async function findAlembic(): Promise<string | null> {
-  try {
-    await execute("alembic", ["--version"]);
-    return "alembic";
-  } catch {
-    return null;
-  }
-}
-
 const revisionFile = `from alembic import op
 import sqlalchemy as sa
 
@@ -163,24 +154,10 @@ def upgrade():
     pass
 `;
 
-const environmentFile = `from alembic import context
-from sqlalchemy import create_engine
-import os
-
-with create_engine(os.environ["DATABASE_URL"]).connect() as connection:
-    context.configure(connection=connection)
-    with context.begin_transaction():
-        context.run_migrations()
-`;
-
 /** The guide's revision under Alembic itself. */
 async function upgradeWithAlembic({ server, database }: Run, alembic: string): Promise<void> {
   const folder = join(server.folder, "bench-alembic");
-  mkdirSync(join(folder, "alembic", "versions"), { recursive: true });
-  writeFileSync(join(folder, "alembic.ini"), "[alembic]\nscript_location = %(here)s/alembic\n");
-  writeFileSync(join(folder, "alembic", "env.py"), environmentFile);
-  writeFileSync(join(folder, "alembic", "versions", "b1c2d3_base.py"), baseFile);
-  writeFileSync(join(folder, "alembic", "versions", "e4f5a6_scale.py"), revisionFile);
+  writeAlembicProject(folder, { b1c2d3_base: baseFile, e4f5a6_scale: revisionFile });
   await execute(alembic, ["upgrade", "head"], {
     cwd: folder,
     env: { ...process.env, DATABASE_URL: server.url(database) },

@@ -49,6 +49,8 @@ export const images = {
   qdrant: "octollm-test/qdrant:1.7",
   exitsAtOnce: "octollm-test/exits-at-once:1",
   neverHealthy: "octollm-test/never-healthy:1",
+  /** An operator's proxy: `command: ["front", "orchestrator:8000"]`. */
+  front: "octollm-test/front:1",
   /** Runs any program of busybox: `Cmd: ["sleep", "60"]`. */
   tools: "octollm-test/tools:1",
 } as const;
@@ -104,6 +106,7 @@ function allImages(): Image[] {
     ),
     { name: images.postgres, layers: [base, postgresLayer()], config: postgres },
     { name: images.tools, layers: [base], config: { Entrypoint: ["/bin/busybox"], Env: [path] } },
+    { name: images.front, layers: programs, config: { Entrypoint: ["/bin/node", "/app/helper.cjs"], Env: [path] } },
     helperImage(images.redis, "redis", 6379, programs),
     helperImage(images.qdrant, "arm", 6333, programs),
     helperImage(images.exitsAtOnce, "exits-at-once", 8000, programs),

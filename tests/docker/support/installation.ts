@@ -23,6 +23,8 @@ export interface InstallationOptions {
   readonly tasks?: number;
   /** Which services are started besides the stores; orchestrator, reflex-layer and planner-arm unless given. */
   readonly services?: readonly string[];
+  /** Whether a proxy of the operator's has port 8000, and the orchestrator publishes none. */
+  readonly front?: boolean;
 }
 
 /**
@@ -124,9 +126,23 @@ async function migrate(databaseUrl: string, release: Release): Promise<void> {
   }
 }
 
+/** The same installation with the port at a proxy, which is not one of OctoLLM's services. */
+function withFront(compose: string): string {
+  const port = '    ports:\n      - "127.0.0.1:8000:8000"\n';
+  const front = `  front:
+    image: ${images.front}
+    container_name: front
+    restart: unless-stopped
+    command: ["front", "orchestrator:8000"]
+${port}    networks: [octollm-network]
+`;
+  return compose.replace(port, "").replace("\nnetworks:\n", `\n${front}\nnetworks:\n`);
+}
+
 /** Sets up and starts an OctoLLM with docker-compose; waits until its orchestrator answers. */
 export async function startInstallation(options: InstallationOptions = {}): Promise<DockerInstallation> {
-  const { release = "0.1.0", tasks = 200, services = ["orchestrator", "reflex-layer", "planner-arm"] } = options;
+  const { release = "0.1.0", tasks = 200, front = false } = options;
+  const { services = ["orchestrator", "reflex-layer", "planner-arm"] } = options;
   const installation = new DockerInstallation(await startEngine(), mkdtempSync(join(tmpdir(), "octollm-compose-")));
   const { folder, databaseUrl } = installation;
   atExit(() => rmSync(folder, { recursive: true, force: true }));
@@ -137,7 +153,8 @@ export async function startInstallation(options: InstallationOptions = {}): Prom
   writeFileSync(join(folder, ".env"), operatorsEnv({ DATABASE_URL: inside, ...stores, ...webhook }), { mode: 0o600 });
   cpSync(join(fixtures, "config"), join(folder, "config"), { recursive: true });
   mkdirSync(join(folder, "logs"));
-  const compose = readFileSync(join(fixtures, "docker", "docker-compose.yml"), "utf8");
+  const original = readFileSync(join(fixtures, "docker", "docker-compose.yml"), "utf8");
+  const compose = front ? withFront(original) : original;
   const text = compose
     .replace("octollm-test/postgres:15", images.postgres)
     .replaceAll(/(octollm\/[\w-]+):0\.1\.0/g, `$1:${release}`);
@@ -146,7 +163,7 @@ export async function startInstallation(options: InstallationOptions = {}): Prom
   await until("PostgreSQL takes connections", async () => (await installation.sql("SELECT 1")).length === 1);
   await fillDatabase(databaseUrl, tasks);
   await migrate(databaseUrl, release);
-  installation.compose("up", "--detach", ...services);
+  installation.compose("up", "--detach", ...services, ...(front ? ["front"] : []));
   if (services.includes("orchestrator"))
     await until("the orchestrator answers", async () => (await installation.serving())?.version === release);
   return installation;

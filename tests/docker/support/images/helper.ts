@@ -1,9 +1,11 @@
 import { createServer as createHttpServer } from "node:http";
 import { createServer } from "node:net";
 
+import { serveFront } from "./front-proxy";
+
 /**
  * What stands for the services of which the tests need no more than that they run: `arm` answers its health check,
- * `redis` its PING, and the sick ones are for upgrades that fail.
+ * `redis` its PING, `front` hands requests on, and the sick ones are for upgrades that fail.
  */
 const roles: Readonly<Record<string, (argument: string) => void>> = {
   arm: (version) => serveHealth(200, { status: "healthy", version }),
@@ -13,6 +15,7 @@ const roles: Readonly<Record<string, (argument: string) => void>> = {
     process.exit(3);
   },
   redis: () => serveRedis(),
+  front: (target) => serveFront(target),
 };
 
 function serveHealth(status: number, body: object): void {

@@ -1,0 +1,131 @@
+import { loadavg } from "node:os";
+
+import { CountingClient } from "../tests/docker/support/counting-client";
+import { type DockerInstallation, startInstallation } from "../tests/docker/support/installation";
+import { DockerStack } from "../tests/docker/support/stack";
+import { findAlembic } from "./alembic-project";
+import { type Stopping, upgradeByGuide } from "./docker-guide";
+import { median, seconds, table } from "./measure";
+
+const tasks = Number(process.env.OCTOLLM_BENCH_TASKS ?? 100_000);
+const rounds = Number(process.env.OCTOLLM_BENCH_ROUNDS ?? 2);
+
+/** What a client saw that asks the published port's /health every 50 ms. */
+interface Seen {
+  /** Of the whole upgrade, in seconds. */
+  readonly whole: number;
+  /** Longest time without an answer, in seconds. */
+  readonly downtime: number;
+  readonly failed: number;
+  readonly sent: number;
+}
+
+/** Has an OctoLLM upgraded, before the eyes of a client; what comes of it must be right. */
+async function watch(octollm: DockerInstallation, upgrade: () => Promise<unknown>): Promise<Seen> {
+  const priorities = "SELECT sum(priority)::integer AS sum FROM tasks";
+  const [before] = await octollm.sql<{ sum: number }>(priorities);
+  const client = new CountingClient(`${octollm.orchestrator}/health`);
+  const whole = await seconds(upgrade);
+  const { downtime, failed, sent } = await client.stop();
+  const [after] = await octollm.sql<{ sum: number }>(priorities);
+  const serving = await octollm.serving();
+  if (serving?.version !== "1.0.0" || serving.revision !== "e4f5a6" || !before || after?.sum !== before.sum * 2)
+    throw new Error(`not upgraded as it should be: ${JSON.stringify({ serving, before, after })}`);
+  return { whole, downtime: downtime / 1000, failed: failed.length, sent };
+}
+
+async function ours(): Promise<Seen> {
+  const stack = await DockerStack.adopted("standalone", { tasks });
+  try {
+    stack.wants("1.0.0");
+    return await watch(stack.octollm, () => stack.up());
+  } finally {
+    await stack.remove();
+  }
+}
+
+async function byGuide(stopping: Stopping, alembic: string): Promise<Seen> {
+  const octollm = await startInstallation({ tasks });
+  try {
+    return await watch(octollm, () => upgradeByGuide(octollm, { stopping, alembic }));
+  } finally {
+    await octollm.remove();
+  }
+}
+
+const own = "octollm up";
+
+/** Every way takes turns, on installations of its own. */
+async function benchDowntime(): Promise<string> {
+  const alembic = await findAlembic();
+  if (alembic === null) throw new Error("The guide's steps need Alembic: name it by OCTOLLM_ALEMBIC.");
+  const ways = {
+    [own]: ours,
+    "the guide, stores left running (compose stop)": () => byGuide("stop", alembic),
+    "the guide to the letter (compose down)": () => byGuide("down", alembic),
+  };
+  const seen = new Map(Object.keys(ways).map((name) => [name, [] as Seen[]]));
+  for (let round = 1; round <= rounds; round++)
+    for (const [name, way] of Object.entries(ways)) {
+      const found = await way();
+      seen.get(name)?.push(found);
+      process.stderr.write(`round ${round}, ${name}: ${JSON.stringify(found)}\n`);
+    }
+  const down = (name: string) => median((seen.get(name) ?? []).map(({ downtime }) => downtime));
+  const rows = [...seen].map(([name, runs]) => [
+    name,
+    runs.map(({ downtime }) => `${downtime.toFixed(1)} s`).join(", "),
+    runs.map(({ failed, sent }) => `${failed} of ${sent}`).join(", "),
+    `${median(runs.map(({ whole }) => whole)).toFixed(1)} s`,
+    `${(down(own) / down(name)).toFixed(2)}x`,
+  ]);
+  return table(["way", "downtime", "failed requests", "whole", "ours of it"], rows);
+}
+
+/** A minor release: on the orchestrator's own port, or behind a proxy that holds and retries. */
+async function benchMinor(front: boolean): Promise<string[]> {
+  const stack = await DockerStack.adopted("standalone", { tasks, front });
+  try {
+    stack.wants("0.2.0");
+    const url = `${stack.octollm.orchestrator}/tasks`;
+    const readers = new CountingClient(`${url}?limit=1`, { timeout: 20_000 });
+    const writers = new CountingClient(url, { timeout: 20_000, body: { description: "while it rolls" } });
+    await stack.up();
+    const [read, written] = [await readers.stop(), await writers.stop()];
+    const [found] = await stack.octollm.sql<{ there: number }>(
+      "SELECT count(*)::integer AS there FROM tasks WHERE id = ANY ($1)",
+      [written.created],
+    );
+    return [
+      front ? "behind a proxy that holds and retries" : "on the orchestrator's own published port",
+      `${read.failed.length} of ${read.sent}`,
+      `${written.failed.length} of ${written.sent}`,
+      `${written.created.length - (found?.there ?? 0)}`,
+      `${(Math.max(read.downtime, written.downtime) / 1000).toFixed(2)} s`,
+      `${(Math.max(read.slowest, written.slowest) / 1000).toFixed(2)} s`,
+    ];
+  } finally {
+    await stack.remove();
+  }
+}
+
+async function main(): Promise<void> {
+  const load = () =>
+    loadavg()
+      .map((value) => value.toFixed(1))
+      .join(" ");
+  const started = load();
+  process.stdout.write(`\n## OctoLLM on Docker, ${tasks} tasks\n\n### 0.1.0 -> 1.0.0\n\n${await benchDowntime()}\n`);
+  const head = ["0.1.0 -> 0.2.0", "failed GET", "failed POST", "tasks lost", "longest gap", "slowest answer"];
+  const minor = [await benchMinor(true), await benchMinor(false)];
+  process.stdout.write(`\n### 0.1.0 -> 0.2.0\n\n${table(head, minor)}\n\nLoad average: ${started} to ${load()}.\n`);
+}
+
+main().then(
+  // dockerd ends with the ring.
+  () => process.exit(0),
+  (error: unknown) => {
+    process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+    process.exit(1);
+  },
+);
