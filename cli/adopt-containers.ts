@@ -2,7 +2,7 @@ import { existsSync, readFileSync, realpathSync } from "node:fs";
 import { join } from "node:path";
 
 import { ComposeFile } from "../compose/compose-file";
-import { composeService } from "../compose/service";
+import { composeService, type Dependency } from "../compose/service";
 import { databaseAddress } from "../environment/database-address";
 import { type DotenvFile, expandedValues } from "../environment/dotenv-file";
 import { readDotenv } from "../environment/write";
@@ -125,33 +125,37 @@ function commonRelease(services: readonly FoundService[]): string {
   );
 }
 
-/** Which services a service waits for, by its name in the compose file. */
-function dependencies(folder: string, name: string, environment: DotenvFile): (service: string) => string[] {
+/** What a service depends on, by its name in the compose file. */
+type Dependencies = (service: string) => readonly Dependency[];
+
+function dependencies(folder: string, name: string, environment: DotenvFile): Dependencies {
   const path = join(folder, name);
   const file = ComposeFile.parse(readFileSync(path), path);
   const values = expandedValues(environment);
-  return (service) => composeService(file, service, values).dependsOn.map((dependency) => dependency.service);
+  return (service) => composeService(file, service, values).dependsOn;
 }
 
 function orderServices(
   services: readonly FoundService[],
-  waitsFor: ((service: string) => string[]) | null,
+  dependsOn: Dependencies | null,
 ): Partial<ContainerSettings>[] {
   const byCompose = new Map(services.map((found) => [found.container.composeService ?? found.service, found]));
   const done: FoundService[] = [];
-  const waiting = (found: FoundService): FoundService[] => {
-    const { composeService: name } = found.container;
-    return name === null || waitsFor === null ? [] : waitsFor(name).flatMap((other) => byCompose.get(other) ?? []);
-  };
+  const dependenciesOf = ({ container: { composeService: name } }: FoundService): readonly Dependency[] =>
+    name === null || dependsOn === null ? [] : dependsOn(name);
+  const find = (list: readonly Dependency[]) => list.flatMap(({ service }) => byCompose.get(service) ?? []);
   const place = (found: FoundService): void => {
     if (done.includes(found)) return;
-    for (const other of waiting(found)) place(other);
+    for (const other of find(dependenciesOf(found))) place(other);
     done.push(found);
   };
+  // As with compose, others that only have to be started are not waited for.
+  const waiting = (found: FoundService) =>
+    find(dependenciesOf(found).filter(({ condition }) => condition !== "service_started"));
   services.forEach(place);
   return done.map((found) => {
     const { service: name, container, port } = found;
-    const known = waitsFor !== null && container.composeService !== null;
+    const known = dependsOn !== null && container.composeService !== null;
     return {
       name,
       container: container.name,
