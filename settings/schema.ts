@@ -67,7 +67,9 @@ const backupSchema = z.strictObject({
   identityFile: z
     .string()
     .default("")
-    .meta(about("File with the age identity that reads encrypted backups again, mode 0600.", "/root/octollm.key")),
+    .meta(
+      about("File with the age identity that reads encrypted backups again, mode 0600.", "/etc/octollm/backup.key"),
+    ),
 });
 
 const quiesceSchema = z.strictObject({
