@@ -5,6 +5,7 @@ import { ComposeFile, ComposeFileError } from "../compose/compose-file";
 import { envFiles } from "../compose/service-environment";
 import { DotenvFile, expandedValues } from "../environment/dotenv-file";
 import { sha256 } from "../environment/write";
+import type { ReleaseFiles } from "../planner/container-environment";
 import type { ComposeWorld } from "../planner/world";
 import { type Site, sitePath } from "./site";
 
@@ -42,6 +43,11 @@ export async function readCompose(
     }
   }
   return { world: { file, files, environmentPaths, overrides: await overridesOf(path) }, sha256: sha256(content) };
+}
+
+/** A compose file that says what it said when it was read. */
+export function asRead(compose: ReadCompose | null): ReleaseFiles["compose"] {
+  return compose && { file: compose.world.file, around: compose.world };
 }
 
 function namedFiles(file: ComposeFile, environment: DotenvFile): Set<string> {

@@ -1,8 +1,7 @@
 import { ComposeFileError } from "../compose/compose-file";
-import { findRelease } from "../planner/chain";
 import { changeCompose } from "../planner/compose";
 import { followEnvironment, type ReleaseFiles, type Variables } from "../planner/container-environment";
-import { changeEnvironment } from "../planner/environment";
+import { followPlan } from "../planner/environment";
 import type { ContainerPlan, Plan } from "../planner/plan";
 import type { ServiceContainer } from "../planner/world";
 import { readLedger } from "../postgres/ledger";
@@ -11,9 +10,10 @@ import type { ContainerFacts } from "../runtimes/docker/facts";
 import { containers, isContainer, runtime } from "../runtimes/driver";
 import type { ContainerSpec } from "../runtimes/runtime";
 import { type Activity, type Attempt, PhaseError, withLedger } from "./attempt";
-import { readCompose } from "./compose";
+import { asRead, readCompose } from "./compose";
 import { endAnswers } from "./maintenance";
 import type { Observation } from "./observe";
+import { beginOutage } from "./outage";
 import { goalOf, readEnvironment, serviceSpecs, type Site } from "./site";
 
 /** What a service's new container is made of, besides its image. */
@@ -97,9 +97,7 @@ export function foreseeSuccessors(
   plan: Plan,
   { containers: found, catalogue, world }: Observation,
 ): Readonly<Record<string, Successor>> {
-  const find = (versions: readonly string[]) => versions.flatMap((version) => findRelease(catalogue, version) ?? []);
-  const { undo, apply, variables } = plan.environment;
-  const { file: environment } = changeEnvironment(world.environment, find(undo), find(apply), variables);
+  const { file: environment } = followPlan(world.environment, plan.environment, catalogue);
   const { compose: around } = world;
   const { composeFile: path = "", images = {} } = goalOf(site, plan.to, false);
   const way = { path, from: plan.from, to: plan.to, catalogue, images };
@@ -152,14 +150,8 @@ export function goneForGood({ service, container }: Pick<ContainerPlan, "service
 async function succeed({ site, catalogue }: Attempt, facts: ContainerFacts): Promise<Successor> {
   const { file: environment } = await readEnvironment(site);
   const read = await readCompose(site, environment);
-  const compose = read && { file: read.world.file, around: read.world };
-  return { definition: facts.definition, environment: followEnvironment(facts, { environment, compose, catalogue }) };
-}
-
-function beginOutage({ progress }: Attempt): void {
-  progress.stoppedAt ??= Date.now();
-  const { outages } = progress.story;
-  if (outages.at(-1)?.to !== null) outages.push({ from: Date.now(), to: null });
+  const files = { environment, compose: asRead(read), catalogue };
+  return { definition: facts.definition, environment: followEnvironment(facts, files) };
 }
 
 /**

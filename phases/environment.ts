@@ -1,9 +1,7 @@
 import { replaceFile } from "../environment/write";
-import { findRelease } from "../planner/chain";
 import { changeCompose } from "../planner/compose";
-import { changeEnvironment } from "../planner/environment";
+import { followPlan } from "../planner/environment";
 import type { EnvironmentPlan } from "../planner/plan";
-import type { Release } from "../releases/release";
 import { type Attempt, PhaseError } from "./attempt";
 import { readCompose } from "./compose";
 import { imagePatterns, readEnvironment, sitePath } from "./site";
@@ -33,9 +31,7 @@ export async function changeEnvironmentFile(attempt: Attempt, plan: EnvironmentP
 async function newEnvironment({ site, catalogue }: Attempt, plan: EnvironmentPlan): Promise<Replacement | null> {
   if (plan.lines.length === 0) return null;
   const { file, sha256 } = await readEnvironment(site);
-  const find = (versions: readonly string[]): Release[] =>
-    versions.flatMap((version) => findRelease(catalogue, version) ?? []);
-  const result = changeEnvironment(file, find(plan.undo), find(plan.apply), plan.variables);
+  const result = followPlan(file, plan, catalogue);
   if (result.lines.length === 0) return null;
   refuseOthers(plan.file, result.lines, plan.lines);
   return { path: plan.file, content: result.file.toBuffer(), expected: sha256 };

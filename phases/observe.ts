@@ -15,7 +15,7 @@ import { runtime } from "../runtimes/driver";
 import type { ServiceState } from "../runtimes/runtime";
 import { nextAttemptWithoutLedger } from "./attempt-number";
 import { type BackupFolder, readBackupFolder } from "./backup-folder";
-import { type ReadCompose, readCompose } from "./compose";
+import { asRead, readCompose } from "./compose";
 import { observeContainers, type ObservedContainer } from "./containers";
 import { readDisk } from "./disk";
 import { FaultCollector, type ObservedService } from "./faults";
@@ -105,10 +105,6 @@ export async function observe(view: View, known?: Known): Promise<Observation> {
     restore: await readRestoreWorld(backups, { site, look: found, version }),
   };
   return { world, address, catalogue, database, ledger, measures, services, containers, backups };
-}
-
-function asRead(compose: ReadCompose | null): ReleaseFiles["compose"] {
-  return compose && { file: compose.world.file, around: compose.world };
 }
 
 function describeService(

@@ -5,6 +5,7 @@ import { describeSession, type ForeignSession, foreignSessions, terminateSession
 import { runtime } from "../runtimes/driver";
 import { type Activity, type Attempt, PhaseError } from "./attempt";
 import { answerMeanwhile } from "./maintenance";
+import { beginOutage } from "./outage";
 import { logMarks, serviceSpecs } from "./site";
 
 /**
@@ -17,9 +18,7 @@ export async function quiesce(attempt: Attempt, services: readonly string[], act
   if (services.length === 0) return;
   const specs = await serviceSpecs(attempt.site, attempt.plan.from);
   attempt.progress.touched = true;
-  attempt.progress.stoppedAt ??= Date.now();
-  const { outages } = attempt.progress.story;
-  if (outages.at(-1)?.to !== null) outages.push({ from: Date.now(), to: null });
+  beginOutage(attempt);
   for (const name of services) {
     const spec = specs.find((candidate) => candidate.name === name);
     if (!spec) continue;

@@ -2,6 +2,7 @@ import { runtime } from "../runtimes/driver";
 import type { Activity, Attempt } from "./attempt";
 import { returnContainers } from "./containers";
 import { endAnswers } from "./maintenance";
+import { endOutage } from "./outage";
 import { serviceSpecs } from "./site";
 
 /**
@@ -22,8 +23,5 @@ export async function resume(attempt: Attempt, release: string, activity: Activi
     }
     await runtime.start(spec, activity);
   }
-  attempt.progress.servingAt = Date.now();
-  const { outages } = attempt.progress.story;
-  const last = outages.pop();
-  if (last) outages.push({ ...last, to: last.to ?? Date.now() });
+  endOutage(attempt);
 }

@@ -4,7 +4,7 @@ import type { DotenvFile } from "../environment/dotenv-file";
 import { setValues } from "../environment/set-values";
 import type { Catalogue, Release } from "../releases/release";
 import { compareVersions } from "../releases/version";
-import { releasesBetween } from "./chain";
+import { findRelease, releasesBetween } from "./chain";
 import type { ComposeResult } from "./compose";
 import type { EnvironmentPlan } from "./plan";
 
@@ -40,6 +40,16 @@ export function changeEnvironment(
   const applied = apply.flatMap((release) => touched(release, applyRelease));
   const set = setValues(file, variables);
   return { file: set.file, undo: undone, apply: applied, lines: [...lines, ...describeEdits(set.edits)] };
+}
+
+/** How an `.env` comes out of what a plan says of it. */
+export function followPlan(
+  file: DotenvFile,
+  { undo, apply, variables }: Pick<EnvironmentPlan, "undo" | "apply" | "variables">,
+  catalogue: Catalogue,
+): EnvironmentResult {
+  const find = (version: string) => findRelease(catalogue, version) ?? [];
+  return changeEnvironment(file, undo.flatMap(find), apply.flatMap(find), variables);
 }
 
 interface Way {

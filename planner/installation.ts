@@ -1,8 +1,7 @@
 import { createHash } from "node:crypto";
 
 import type { Catalogue } from "../releases/release";
-import { findRelease } from "./chain";
-import { changeEnvironment } from "./environment";
+import { followPlan } from "./environment";
 import type { Plan } from "./plan";
 import type { World } from "./world";
 
@@ -24,13 +23,7 @@ export function environmentDigest(content: Uint8Array): string {
 /** As it will be once the plan is done. */
 export function installationAfter(plan: Plan, world: World, catalogue: Catalogue): Installation {
   const { environment, services, restore } = world;
-  const find = (version: string) => findRelease(catalogue, version) ?? [];
-  const { file } = changeEnvironment(
-    environment,
-    plan.environment.undo.flatMap(find),
-    plan.environment.apply.flatMap(find),
-    plan.environment.variables,
-  );
+  const { file } = followPlan(environment, plan.environment, catalogue);
   const restored = restore.backups.find(({ id }) => id === plan.restore.backup);
   return {
     release: plan.to,

@@ -12,6 +12,7 @@ import { verify } from "../../phases/verify";
 import type { RestorePlan } from "../../planner/backups";
 import type { CheckPlan, ContainerPlan, EnvironmentPlan, RevisionStep } from "../../planner/plan";
 import { RevisionError, type RevisionResult } from "../../postgres/runner";
+import { linesOf, variablesOf } from "../../runtimes/docker/variables";
 import { type Properties, secret, unknown } from "../codec";
 import type { PhaseWork } from "./phase";
 
@@ -84,8 +85,7 @@ export const retireWork: PhaseWork = {
 };
 
 function successorOutputs({ definition, environment }: Successor, madeBy: number | null): Properties {
-  const lines = Object.entries(environment ?? {}).map(([key, value]) => `${key}=${value}`);
-  return { definition, environment: environment === null ? unknown : secret(lines.toSorted()), madeBy };
+  return { definition, environment: environment === null ? unknown : secret(linesOf(environment)), madeBy };
 }
 
 /**
@@ -99,11 +99,10 @@ function keptIn(old: Properties | null, { keeps }: ContainerPlan): Successor | n
 /** What the container of the state was made of. */
 function rememberedIn(old: Properties | null): Successor | null {
   if (!old?.definition || !Array.isArray(old.environment)) return null;
-  const variables = (old.environment as string[]).map((line): [string, string] => {
-    const equals = line.indexOf("=");
-    return [line.slice(0, equals), line.slice(equals + 1)];
-  });
-  return { definition: old.definition as Successor["definition"], environment: Object.fromEntries(variables) };
+  return {
+    definition: old.definition as Successor["definition"],
+    environment: variablesOf(old.environment as string[]),
+  };
 }
 
 export const readinessWork: PhaseWork = {

@@ -5,18 +5,14 @@ import { createGunzip } from "node:zlib";
 import { from as copyFrom } from "pg-copy-streams";
 
 import { ChildFailure } from "../../backup/child-process";
+import { compareDatabase } from "../../backup/compare";
 import { CopyWatch } from "../../backup/copy-progress";
 import { withDumpArchive } from "../../backup/dump-archive";
 import { withRestoreList } from "../../backup/restore-list";
 import { chooseDumpTools } from "../../backup/tools";
 import { analyzeDatabase } from "../../postgres/analyze";
-import { checkInvariant, compareCounts } from "../../postgres/checks";
 import { type Client, type DatabaseAddress, withClient } from "../../postgres/connection";
-import { countsInSnapshot } from "../../postgres/counts";
-import { readAlembicVersion } from "../../postgres/facts";
 import { relationName, strictIdentifier } from "../../postgres/identifiers";
-import { compareSchemas, readSchemaLines } from "../../postgres/schema-lines";
-import { inTransaction } from "../../postgres/transaction";
 import type { Invariant } from "../../releases/release";
 import type { ExecPlace } from "../../runtimes/exec";
 import { copying, workOff } from "./copying";
@@ -124,32 +120,23 @@ export async function judgeClone(
   { address, taken }: Pick<CloneLoad, "address" | "taken">,
   expected: { readonly revision: string | null; readonly invariants: readonly Invariant[] },
 ): Promise<string[]> {
-  return withClient(address, { name: "compare", readOnly: true }, async (client) => {
-    const faults: string[] = [];
-    for (const invariant of expected.invariants) {
-      const { check, passed, detail } = await checkInvariant(client, invariant);
-      if (!passed) faults.push(`${check}: ${detail}`);
-    }
-    return inTransaction(client, "ISOLATION LEVEL REPEATABLE READ READ ONLY", async () => {
-      const [revision = null] = (await readAlembicVersion(client)) ?? [];
-      if (revision !== expected.revision)
-        faults.push(`alembic_version: ${revision ?? "none"} instead of ${expected.revision ?? "none"}`);
-      for (const table of taken.tables) {
-        const { rows } = await client.query<string[]>({ text: countForeign(table), rowMode: "array" });
-        const [all = 0, ...found] = (rows[0] ?? []).map(Number);
-        if (all !== table.rows) faults.push(`${relationName(table.table)}: ${all} rows instead of ${table.rows}`);
-        table.table.masks.forEach(({ column }, index) => {
-          const left = found[index] ?? 0;
-          if (left > 0) faults.push(`${relationName(table.table)}.${column}: ${left} values are not masked`);
-        });
-      }
-      const counts = compareCounts(taken.dump.counts, await countsInSnapshot(client));
-      faults.push(...counts.filter(({ passed }) => !passed).map(({ check, detail }) => `${check}: ${detail}`));
-      const schema = (await readSchemaLines(client)).map(withoutOwner);
-      const { missing, added } = compareSchemas(taken.dump.schema.map(withoutOwner), schema);
-      return [...faults, ...missing.map((line) => `is missing: ${line}`), ...added.map((line) => `is new: ${line}`)];
+  const { counts, schema } = taken.dump;
+  const besides = (client: Client) => findUnmasked(client, taken.tables);
+  return compareDatabase(address, { counts, schema, ...expected }, { lineOf: withoutOwner, besides });
+}
+
+async function findUnmasked(client: Client, tables: Taken["tables"]): Promise<string[]> {
+  const faults: string[] = [];
+  for (const table of tables) {
+    const { rows } = await client.query<string[]>({ text: countForeign(table), rowMode: "array" });
+    const [all = 0, ...found] = (rows[0] ?? []).map(Number);
+    if (all !== table.rows) faults.push(`${relationName(table.table)}: ${all} rows instead of ${table.rows}`);
+    table.table.masks.forEach(({ column }, index) => {
+      const left = found[index] ?? 0;
+      if (left > 0) faults.push(`${relationName(table.table)}.${column}: ${left} values are not masked`);
     });
-  });
+  }
+  return faults;
 }
 
 function countForeign({ table }: TakenTable): string {

@@ -1,5 +1,6 @@
 import type { ContainerInspectInfo, ImageInspectInfo } from "dockerode";
 
+import { bindingsOf } from "./bindings";
 import { durationOf } from "./duration";
 import type { RestartPolicy } from "./record";
 
@@ -149,7 +150,7 @@ function networkOf({ container }: Found): Loose {
         });
       })
       .toSorted(by("name")),
-    ports: portsOf(HostConfig),
+    ports: portsOf(container),
     dns: HostConfig.Dns,
     dnsOpts: HostConfig.DnsOptions,
     dnsSearches: HostConfig.DnsSearch,
@@ -168,17 +169,9 @@ function aliasesOf({ Id, Name }: ContainerInspectInfo, aliases: unknown): string
   return [...new Set(all.filter((alias) => !isOwn(alias)))].toSorted();
 }
 
-function portsOf({ PortBindings }: Host): Json[] {
-  const bindings = (PortBindings ?? {}) as Record<string, readonly { HostIp?: string; HostPort?: string }[] | null>;
-  // In the provider's own order: it compares them one by one.
-  const byNumber = Object.entries(bindings).toSorted(([a], [b]) => Number.parseInt(a, 10) - Number.parseInt(b, 10));
-  return byNumber.flatMap(([port, places]) => {
-    const [internal, protocol] = port.split("/");
-    return (places ?? []).map(({ HostIp, HostPort }) => {
-      const external = HostPort ? Number(HostPort) : undefined;
-      return present({ internal: Number(internal), external, ip: HostIp || "0.0.0.0", protocol });
-    });
-  });
+/** In the provider's own order: it compares them one by one. */
+function portsOf(container: ContainerInspectInfo): Json[] {
+  return bindingsOf(container).map(({ address: ip, ...port }) => present({ ...port, ip }));
 }
 
 function storageOf({ container: { HostConfig, Mounts } }: Found): Loose {

@@ -1,5 +1,6 @@
 import type { ContainerInspectInfo } from "dockerode";
 
+import { bindingsOf } from "./bindings";
 import { ask } from "./engine";
 import { inspectContainer, releaseOf } from "./look";
 
@@ -48,12 +49,10 @@ function describe(container: ContainerInspectInfo): DiscoveredContainer {
   };
 }
 
-/** A stopped container publishes nothing: what it was told to publish counts. */
-function publishedPorts({ HostConfig }: ContainerInspectInfo): Record<number, number> {
-  const bindings = (HostConfig.PortBindings ?? {}) as Record<string, readonly { HostPort?: string }[] | null>;
-  const pairs = Object.entries(bindings).flatMap(([port, places]): [number, number][] => {
-    const external = Number(places?.[0]?.HostPort ?? 0);
-    return port.endsWith("/tcp") && external > 0 ? [[Number.parseInt(port, 10), external]] : [];
-  });
-  return Object.fromEntries(pairs);
+/** A stopped container publishes nothing: what it was told to publish counts, and the first place of a port. */
+function publishedPorts(container: ContainerInspectInfo): Record<number, number> {
+  const pairs = bindingsOf(container).flatMap(({ internal, protocol, external }): [number, number][] =>
+    protocol === "tcp" && external ? [[internal, external]] : [],
+  );
+  return Object.fromEntries(pairs.toReversed());
 }

@@ -5,6 +5,7 @@ import { type ContainerDefinition, definitionOf, wordlessSettings } from "./defi
 import { ask } from "./engine";
 import { attemptOf, inspectBoth, releaseOf } from "./look";
 import { readPolicies } from "./record";
+import { variablesOf } from "./variables";
 
 /** An image that the engine has. */
 export interface ImageFacts {
@@ -70,13 +71,4 @@ async function inspectImage(engine: string, reference: string): Promise<ImageIns
 function ownVariables({ Config }: ContainerInspectInfo, image: ImageInspectInfo | null): Record<string, string> {
   const images = variablesOf(image?.Config.Env);
   return Object.fromEntries(Object.entries(variablesOf(Config.Env)).filter(([key, value]) => images[key] !== value));
-}
-
-function variablesOf(list: readonly string[] | null | undefined): Record<string, string> {
-  return Object.fromEntries(
-    (list ?? []).map((line) => {
-      const equals = line.indexOf("=");
-      return equals < 0 ? [line, ""] : [line.slice(0, equals), line.slice(equals + 1)];
-    }),
-  );
 }

@@ -1,7 +1,7 @@
 import { type Activity, type ContainerSpec } from "../runtime";
 import { tell } from "./engine";
 import { retiredName } from "./labels";
-import { attemptOf, inspectContainer, isOfRelease, lookAt } from "./look";
+import { attemptOf, inspectBoth, inspectContainer, isOfRelease } from "./look";
 import { forgetPolicies } from "./record";
 import { removeContainer, stopContainer } from "./stop";
 
@@ -22,7 +22,7 @@ export interface Retirement {
  * @throws EngineError
  */
 export async function retire(spec: ContainerSpec, how: Retirement, activity: Activity): Promise<void> {
-  const { present, retired } = await lookAt(spec);
+  const { present, retired } = await inspectBoth(spec);
   const made = present ? attemptOf(present) : null;
   if (made === how.attempt) return;
   const isVerified = made === null || made <= how.verified;
@@ -44,7 +44,7 @@ export async function retire(spec: ContainerSpec, how: Retirement, activity: Act
  * @throws EngineError
  */
 export async function returnRetired(spec: ContainerSpec, activity: Activity): Promise<void> {
-  const { present, retired } = await lookAt(spec);
+  const { present, retired } = await inspectBoth(spec);
   if (!isOfRelease(spec, retired)) return;
   if (present && attemptOf(present) === null) return;
   if (present) await removeContainer(spec, present, activity);
@@ -54,7 +54,7 @@ export async function returnRetired(spec: ContainerSpec, activity: Activity): Pr
 
 /** Whether another release's container has the name, and none of this release waits any more. @throws EngineError */
 export async function isReplacedForGood(spec: ContainerSpec): Promise<boolean> {
-  const { present, retired } = await lookAt(spec);
+  const { present, retired } = await inspectBoth(spec);
   return present !== null && !isOfRelease(spec, present) && !isOfRelease(spec, retired);
 }
 

@@ -15,7 +15,7 @@ import { withoutSecrets } from "../secrets";
 import { tell } from "./engine";
 import { hostSeenBy } from "./host";
 import { logLines } from "./log";
-import { type ContainerLook, isOfRelease, lookAt, releaseOf } from "./look";
+import { type ContainerLook, inspectBoth, isOfRelease, lookAt, releaseOf } from "./look";
 import { forgetPolicy, readPolicies } from "./record";
 import { stopContainer } from "./stop";
 
@@ -40,7 +40,7 @@ export const containerRuntime: Runtime<ContainerSpec> = {
  * @throws EngineError
  */
 async function start(spec: ContainerSpec, activity: Activity = {}): Promise<ServiceState> {
-  const { present } = await lookAt(spec);
+  const { present } = await inspectBoth(spec);
   if (!isOfRelease(spec, present)) throw noContainer(spec, present);
   await setGoing(spec, present, activity);
   return awaitHealth(spec, activity);
@@ -76,7 +76,7 @@ async function setGoing(spec: ContainerSpec, container: ContainerInspectInfo, { 
  * @throws EngineError
  */
 async function stop(spec: ContainerSpec, activity: Activity = {}): Promise<ServiceState> {
-  const { present, retired } = await lookAt(spec);
+  const { present, retired } = await inspectBoth(spec);
   for (const container of [retired, present]) if (container) await stopContainer(spec, container, activity);
   return (await lookAt(spec)).state;
 }
