@@ -1,7 +1,7 @@
 import { createRequire } from "node:module";
 
 import { processRuntime } from "./local/process";
-import type { ContainerSpec, Runtime, ServiceSpec } from "./runtime";
+import type { ContainerSpec, DeploymentSpec, Runtime, ServiceSpec } from "./runtime";
 
 /** Every service by the driver of its kind. */
 export const runtime: Runtime = {
@@ -16,6 +16,11 @@ export const runtime: Runtime = {
 /** Whether a service is a container of a Docker engine. */
 export function isContainer(spec: ServiceSpec): spec is ContainerSpec {
   return "container" in spec;
+}
+
+/** Whether a service is a Deployment of a Kubernetes cluster. */
+export function isDeployment(spec: ServiceSpec): spec is DeploymentSpec {
+  return "deployment" in spec;
 }
 
 /** What there is to do with containers; loaded when it is needed: others do not wait for the engine's client. */

@@ -1,14 +1,14 @@
 import type { LogScan, LogScanOptions } from "./log-scan";
 
 /** One service of an installation, as its driver sees it. Values of `environment` are secret: they are never logged. */
-export type ServiceSpec = ProcessSpec | ContainerSpec;
+export type ServiceSpec = ProcessSpec | ContainerSpec | DeploymentSpec;
 
 /** What every driver needs of a service. */
 export interface CommonSpec {
   readonly name: string;
   /** What the service is given by the installation's settings. */
   readonly environment: Readonly<Record<string, string>>;
-  /** TCP port of 127.0.0.1 that it serves; 0 when it serves none. */
+  /** TCP port that it serves, of 127.0.0.1 or of its pods; 0 when it serves none. */
   readonly port: number;
   /** Path that answers 2xx when the service is well. */
   readonly health: string;
@@ -38,6 +38,26 @@ export interface ContainerSpec extends CommonSpec {
   readonly image: string;
   /** `unix:///var/run/docker.sock` or the like; empty for DOCKER_HOST, or the system's own. */
   readonly engine: string;
+}
+
+/** A service that is a Deployment of a Kubernetes cluster. */
+export interface DeploymentSpec extends CommonSpec {
+  /** Name of the Deployment. */
+  readonly deployment: string;
+  /** The container of its pods that is the service; empty for the first. */
+  readonly podContainer: string;
+  /** Reference of the image of `release`. */
+  readonly image: string;
+  readonly cluster: ClusterPlace;
+}
+
+/** Where in which cluster an installation is. */
+export interface ClusterPlace {
+  /** Path of a kubeconfig; empty for KUBECONFIG, or the user's own. */
+  readonly kubeconfig: string;
+  /** One of its contexts; empty for its current one. */
+  readonly context: string;
+  readonly namespace: string;
 }
 
 /** What is there, in one look. */
