@@ -5,7 +5,7 @@ import { schema, schemas } from "./settings/schema";
 
 /** Keys whose value Pulumi hands over as JSON. */
 const structured = new Set([
-  ...["database", "docker", "services", "backup", "quiesce", "migration", "verification", "preview"],
+  ...["database", "docker", "kubernetes", "services", "backup", "quiesce", "migration", "verification", "preview"],
   ...["report", "notify", "window", "rehearsal", "allowHazards"],
 ]);
 
@@ -13,7 +13,8 @@ const structured = new Set([
 export const secretSettings = ["databaseUrl", "notify"];
 
 /** What the operator wants, checked and complete. Times are in seconds. `databaseUrl` is a secret, and so are the URLs of `notify`. */
-export type Settings = Omit<z.output<typeof schema>, "services"> & { readonly services: readonly ServiceSettings[] };
+export type Settings = Omit<z.output<typeof schema>, "services" | "database"> &
+  Pick<Site, "database"> & { readonly services: readonly ServiceSettings[] };
 
 /** The stack's configuration cannot be used. */
 export class SettingsError extends Error {
@@ -28,8 +29,8 @@ export class SettingsError extends Error {
 
 /** The schema of each target's configuration as JSON Schema, with descriptions of nested keys, defaults and examples. */
 export function settingsJsonSchemas(): Readonly<Record<keyof typeof schemas, z.core.JSONSchema.BaseSchema>> {
-  const [local, docker] = [schemas.local, schemas.docker].map((each) => z.toJSONSchema(each, { io: "input" }));
-  return { local: local ?? {}, docker: docker ?? {} };
+  const entries = Object.entries(schemas).map(([target, each]) => [target, z.toJSONSchema(each, { io: "input" })]);
+  return Object.fromEntries(entries) as Record<keyof typeof schemas, z.core.JSONSchema.BaseSchema>;
 }
 
 /** Every key of the configuration with its default, undefined where there is none. */
@@ -48,7 +49,7 @@ export function parseSettings(raw: Readonly<Record<string, string>>, secretKeys:
   const values = Object.fromEntries(
     Object.entries(raw).map(([key, value]) => [key, structured.has(key) ? decode(value) : value]),
   );
-  const result = (values.target === "docker" ? schemas.docker : schemas.local).safeParse(values);
+  const result = schemaOf(values.target).safeParse(values);
   const faults = [
     ...(result.error?.issues ?? []).flatMap((issue) => describe(issue, values)),
     ...judge(values),
@@ -58,6 +59,11 @@ export function parseSettings(raw: Readonly<Record<string, string>>, secretKeys:
   throw new SettingsError(faults);
 }
 
+/** A target that there is not is a fault of the schema, whichever it is. */
+function schemaOf(target: unknown): (typeof schemas)[keyof typeof schemas] {
+  return schemas[typeof target === "string" && target in schemas ? (target as keyof typeof schemas) : "local"];
+}
+
 /** The part of the settings that describes the installation: no goal, no gates, no secrets. */
 export function siteOf(settings: Settings): Site {
   const { installation, environmentFile, configFolder, catalogue, database, services } = settings;
@@ -65,8 +71,9 @@ export function siteOf(settings: Settings): Site {
   const compose = settings.composeFile === "" ? {} : { composeFile: settings.composeFile };
   const files = { installation, environmentFile, configFolder, ...compose, catalogue };
   // What only one target has is not in the state of the others.
-  const docker = settings.target === "docker" ? { docker: settings.docker } : {};
-  return { ...files, database, ...docker, services, backup, quiesce, migration, verification, preview, onFailure };
+  const { target, docker, kubernetes } = settings;
+  const own = target === "docker" ? { docker } : target === "kubernetes" ? { kubernetes } : {};
+  return { ...files, database, ...own, services, backup, quiesce, migration, verification, preview, onFailure };
 }
 
 function decode(value: string): unknown {
@@ -102,23 +109,22 @@ function judge({ target, services = [], window = {} }: Readonly<Record<string, u
     faults.push(
       "octollm:window.timezone: is not set; whose clocks the window goes by must be said, such as Europe/Berlin",
     );
-  if (target === "kubernetes")
-    faults.push(
-      `octollm:target: 'kubernetes' is not available in this version of the program; 'docker' is, and 'local', ` +
-        `which runs the services as processes of this host`,
-    );
   if (!Array.isArray(services)) return faults;
-  if ((target === "local" || target === "docker") && services.length === 0)
+  if (typeof target === "string" && target in schemas && services.length === 0)
     faults.push("octollm:services: names no service to run");
-  return [...faults, ...judgeServices(services as readonly (RawService | null)[])];
+  return [...faults, ...judgeServices(services as readonly (RawService | null)[], target)];
 }
 
-type RawService = Readonly<Partial<Record<"name" | "port" | "container", string | number> & { dependsOn: unknown }>>;
+type RawService = Readonly<
+  Partial<Record<"name" | "port" | "container" | "deployment", string | number> & { dependsOn: unknown }>
+>;
 
-/** Names, ports and containers stand once, and a service depends on services before it. */
-function judgeServices(services: readonly (RawService | null)[]): string[] {
+/** Names, ports and what runs them stand once, and a service depends on services before it. */
+function judgeServices(services: readonly (RawService | null)[], target: unknown): string[] {
   const faults: string[] = [];
-  for (const key of ["name", "port", "container"] as const) {
+  // Pods have addresses of their own.
+  const keys = target === "kubernetes" ? (["name", "deployment"] as const) : (["name", "port", "container"] as const);
+  for (const key of keys) {
     const seen = new Set<unknown>();
     services.forEach((service, index) => {
       const value = service?.[key];

@@ -8,10 +8,18 @@ import { type DatabaseAddress, parseDatabaseUrl } from "../postgres/connection";
 import { ownCatalogue } from "../releases/catalogue";
 import { containers, runtime } from "../runtimes/driver";
 import type { ExecPlace } from "../runtimes/exec";
-import type { CommonSpec, ContainerSpec, LogMark, ProcessSpec, ServiceSpec } from "../runtimes/runtime";
+import type {
+  ClusterPlace,
+  CommonSpec,
+  ContainerSpec,
+  DeploymentSpec,
+  LogMark,
+  ProcessSpec,
+  ServiceSpec,
+} from "../runtimes/runtime";
 
 /** One service as the settings describe it; times in seconds. `{version}` in texts stands for the release. */
-export type ServiceSettings = ProcessSettings | ContainerSettings;
+export type ServiceSettings = ProcessSettings | ContainerSettings | DeploymentSettings;
 
 interface Times {
   readonly startTimeout: number;
@@ -27,6 +35,21 @@ export interface ContainerSettings
   extends Times, Pick<ContainerSpec, "name" | "container" | "image" | "port" | "health"> {
   /** Services that must be healthy first; the one before it when absent. */
   readonly dependsOn?: readonly string[] | undefined;
+}
+
+/** A service of target `kubernetes`. */
+export interface DeploymentSettings
+  extends Times, Pick<DeploymentSpec, "name" | "deployment" | "podContainer" | "image" | "port" | "health"> {
+  readonly dependsOn?: readonly string[] | undefined;
+}
+
+/** Which cluster, and which of its objects are the installation's variables. */
+export interface ClusterSettings extends ClusterPlace {
+  readonly configMap: string;
+  /** Empty for none. */
+  readonly secret: string;
+  /** Whether fields of other field managers are taken over. */
+  readonly forceConflicts: boolean;
 }
 
 export interface BackupSettings {
@@ -68,12 +91,16 @@ export interface Site {
   readonly catalogue: string;
   /** Only of target `docker`. */
   readonly docker?: { readonly host: string; readonly maintenance: boolean };
+  /** Only of target `kubernetes`. */
+  readonly kubernetes?: ClusterSettings;
   readonly database: {
     readonly key: string;
     readonly host: string;
     readonly port: number;
     /** Name of the container that the server runs in; absent or empty for none. */
     readonly container?: string | undefined;
+    /** Kubernetes Service that it is reached through; absent for an address that is reachable from here. */
+    readonly service?: string | undefined;
   };
   readonly services: readonly ServiceSettings[];
   readonly backup: BackupSettings;
@@ -158,11 +185,7 @@ export interface PlacedService extends Pick<Site, "installation" | "environmentF
 
 /** The services of a release as their drivers want them, in starting order. */
 export async function serviceSpecs(site: Site, release: string): Promise<ServiceSpec[]> {
-  return Promise.all(
-    site.services.map((service) =>
-      "container" in service ? containerSpec(site, service, release) : serviceSpec({ ...site, service }, release),
-    ),
-  );
+  return Promise.all(site.services.map((service) => specOf(site, service, release)));
 }
 
 /**
@@ -173,18 +196,37 @@ export async function serviceSpecs(site: Site, release: string): Promise<Service
 export async function serviceSpec(placed: PlacedService, release: string): Promise<ProcessSpec> {
   const { service } = placed;
   const common = await commonSpec(placed, service, release);
-  const filled = (text: string) => text.replaceAll("{version}", release);
   return {
     ...common,
-    command: filled(service.command),
-    directory: sitePath(placed, filled(service.directory)),
+    command: filled(service.command, release),
+    directory: sitePath(placed, filled(service.directory, release)),
     environment: { ...common.environment, ...service.environment },
     log: sitePath(placed, service.log),
   };
 }
 
+async function specOf(site: Site, service: ServiceSettings, release: string): Promise<ServiceSpec> {
+  if ("container" in service) return containerSpec(site, service, release);
+  if ("deployment" in service) return deploymentSpec(site, service, release);
+  return serviceSpec({ ...site, service }, release);
+}
+
+async function deploymentSpec(site: Site, service: DeploymentSettings, release: string): Promise<DeploymentSpec> {
+  const { deployment, podContainer, image } = service;
+  const common = await commonSpec(site, service, release);
+  return { ...common, deployment, podContainer, image: filled(image, release), cluster: clusterOf(site) };
+}
+
+/** The cluster of a site whose services are Deployments. */
+export function clusterOf({ kubernetes }: Pick<Site, "kubernetes">): ClusterSettings {
+  if (!kubernetes) throw new Error("the site is no installation on Kubernetes");
+  return kubernetes;
+}
+
+const filled = (text: string, release: string) => text.replaceAll("{version}", release);
+
 async function containerSpec(site: Site, service: ContainerSettings, release: string): Promise<ContainerSpec> {
-  const image = service.image.replaceAll("{version}", release);
+  const image = filled(service.image, release);
   const common = await commonSpec(site, service, release);
   return { ...common, container: service.container, image, engine: site.docker?.host ?? "" };
 }

@@ -43,14 +43,18 @@ export function settingsPage(
   return [head, ...sections].join("\n");
 }
 
-/** One table, or one for each target where they have other keys. */
+/** One table, or several where targets have other keys. */
 function keyTables(key: string, schemas: Readonly<Record<string, Schema>>): string {
   const tables = Object.entries(schemas).map(([target, schema]) => {
     return { target, table: keyTable(key, propertiesOf(schema)[key]) };
   });
-  const [first] = tables;
-  if (!first || tables.every(({ table }) => table === first.table)) return first?.table ?? "";
-  return tables.map(({ target, table }) => `With target \`${target}\`:\n\n${table}`).join("\n");
+  const different = [...new Set(tables.map(({ table }) => table))];
+  if (different.length === 1) return different.join("");
+  const named = different.map((table) => {
+    const targets = tables.filter((other) => other.table === table).map(({ target }) => `\`${target}\``);
+    return `With target ${targets.join(" or ")}:\n\n${table}`;
+  });
+  return named.join("\n");
 }
 
 function keyTable(key: string, schema: Schema | undefined): string {

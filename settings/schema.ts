@@ -4,7 +4,7 @@ import { isHazardName } from "../postgres/hazards/table";
 import { rehearsalSchema } from "../rehearsal/staging/settings";
 import { about } from "./about";
 import { notifySchema, windowSchema } from "./occasions";
-import { containerSchema, processSchema } from "./services";
+import { containerSchema, deploymentSchema, objectName, processSchema } from "./services";
 import { seconds, text } from "./values";
 import { verificationSchema } from "./verification";
 
@@ -32,6 +32,40 @@ const databaseSchema = z.strictObject({
         "octollm-postgres",
       ),
     ),
+});
+
+/** Of target `kubernetes`. */
+const clusterDatabaseSchema = databaseSchema.omit({ container: true }).extend({
+  service: objectName
+    .optional()
+    .meta(
+      about(
+        "Service of the database in the namespace: it is reached through a pod behind it, whose `pg_dump` is used where this " +
+          "host has none that is new enough. Without it the address must be reachable from here.",
+        "postgres",
+      ),
+    ),
+});
+
+const kubernetesSchema = z.strictObject({
+  kubeconfig: z
+    .string()
+    .default("")
+    .meta(about("Path of the kubeconfig; empty for KUBECONFIG, or the user's own.", "/etc/octollm/kubeconfig")),
+  context: z.string().default("").meta(about("Its context; empty for the current one.", "production")),
+  namespace: objectName.default("octollm").meta(about("Namespace of the installation.", "octollm")),
+  configMap: objectName
+    .default("octollm-config")
+    .meta(about("ConfigMap with its variables, in place of an `.env`.", "octollm-config")),
+  secret: z
+    .string()
+    .refine((name) => name === "" || objectName.safeParse(name).success, { error: "is no name of a Kubernetes object" })
+    .default("octollm-secrets")
+    .meta(about("Secret with its secret variables; empty for none.", "octollm-secrets")),
+  forceConflicts: z
+    .boolean()
+    .default(false)
+    .meta(about("Whether fields that another field manager owns are taken over; preview names them.", true)),
 });
 
 const dockerSchema = z.strictObject({
@@ -92,7 +126,7 @@ const reportSchema = z.strictObject({
   keep: z.int().min(1).max(100_000).default(100).meta(about("Attempts whose reports are kept.", 20)),
 });
 
-/** The configuration of target `local`, and what `kubernetes` is read by before it is refused. */
+/** The configuration of target `local`. */
 export const schema = z.strictObject({
   version: version.meta(about("", "1.0.0")),
   target: z.enum(["local", "docker", "kubernetes"]).meta(about("", "local")),
@@ -104,6 +138,7 @@ export const schema = z.strictObject({
   database: databaseSchema.prefault({}),
   databaseUrl: z.string().default("").meta(about("", "postgresql://octollm@db.example.com/octollm")),
   docker: dockerSchema.prefault({}),
+  kubernetes: kubernetesSchema.prefault({}),
   services: z.array(processSchema).default([]),
   backup: backupSchema.prefault({}),
   quiesce: quiesceSchema.prefault({}),
@@ -133,4 +168,8 @@ export const schema = z.strictObject({
 export const schemas = {
   local: schema,
   docker: schema.extend({ services: z.array(containerSchema).default([]) }),
+  kubernetes: schema.extend({
+    database: clusterDatabaseSchema.prefault({}),
+    services: z.array(deploymentSchema).default([]),
+  }),
 };

@@ -32,6 +32,14 @@ export const processSchema = z.strictObject({
   stopTimeout,
 });
 
+const image = text
+  .regex(/\{version\}/, "must hold '{version}' in the place of the release")
+  .meta(about("Reference of its image; `{version}` stands for the release.", "octollm/orchestrator:{version}"));
+const dependsOn = z
+  .array(serviceName)
+  .optional()
+  .meta(about("Services that must be healthy first; the one before, unless set.", ["postgres"]));
+
 /** What Docker takes for a container's name. */
 const containerName = z.string().regex(/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,200}$/, "is no name of a container");
 
@@ -39,15 +47,31 @@ const containerName = z.string().regex(/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,200}$/, "is
 export const containerSchema = z.strictObject({
   name: named,
   container: containerName.meta(about("Name of its container.", "octollm-orchestrator")),
-  image: text
-    .regex(/\{version\}/, "must hold '{version}' in the place of the release")
-    .meta(about("Reference of its image; `{version}` stands for the release.", "octollm/orchestrator:{version}")),
+  image,
   port: z.int().min(0).max(65535).default(0).meta(about("Port that it publishes on this host; 0 for none.", 8000)),
   health: health.default("/health"),
-  dependsOn: z
-    .array(serviceName)
-    .optional()
-    .meta(about("Services that must be healthy first; the one before, unless set.", ["postgres"])),
+  dependsOn,
   startTimeout,
   stopTimeout,
+});
+
+/** What Kubernetes takes for the name of a Deployment, a Service or a namespace. */
+export const objectName = z
+  .string()
+  .regex(/^[a-z0-9]([a-z0-9.-]{0,250}[a-z0-9])?$/, "is no name of a Kubernetes object");
+
+/** A service of target `kubernetes`: all else is as the Deployment was found. */
+export const deploymentSchema = z.strictObject({
+  name: named,
+  deployment: objectName.meta(about("Name of its Deployment.", "orchestrator")),
+  podContainer: z
+    .string()
+    .default("")
+    .meta(about("The container of its pods that is the service; empty for the first.", "orchestrator")),
+  image,
+  port: z.int().min(0).max(65535).default(0).meta(about("Port that its pods listen on; 0 for none.", 8000)),
+  health: health.default("/health"),
+  dependsOn,
+  startTimeout: seconds.default(180).meta(about("Seconds until its pods have to be ready.", 300)),
+  stopTimeout: seconds.default(60).meta(about("Seconds for its pods to be gone once it is scaled to 0.", 120)),
 });

@@ -18,7 +18,7 @@ export class LocalDeployment extends pulumi.ComponentResource implements Deploym
     let before = options?.dependsOn;
     this.services = [];
     for (const service of args.settings.services) {
-      if ("container" in service) throw new Error(`service '${service.name}' of target local is a container`);
+      if (!("command" in service)) throw new Error(`service '${service.name}' of target local is no process`);
       const start = `node bin/octollm service start ${service.name}`;
       const command = new local.Command(
         `${name}-${service.name}`,

@@ -71,7 +71,6 @@ function within(path: string, folder: string): boolean {
 
 /** Both stacks start processes or containers of this host, where a port has one holder. */
 function services(staging: Named, production: Named): string[] {
-  if (production.target === "kubernetes" || staging.target === "kubernetes") return [];
   const kinds = [
     ["port", (service: NamedService) => service.port || null],
     ["log", (service: NamedService) => service.log],

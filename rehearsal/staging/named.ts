@@ -6,9 +6,10 @@ import { type DotenvFile, expandedValues } from "../../environment/dotenv-file";
 import { readAddress, readEnvironment, serviceSpecs, type Site, sitePath } from "../../phases/site";
 import { type DatabaseAddress, withClient } from "../../postgres/connection";
 import { readSystemIdentifier } from "../../postgres/facts";
-import { isContainer } from "../../runtimes/driver";
+import { isContainer, isDeployment } from "../../runtimes/driver";
 import type { ServiceSpec } from "../../runtimes/runtime";
 import type { Settings } from "../../settings";
+import { RehearsalError } from "./error";
 
 /** Everything that a stack names and that could be written to. */
 export interface Named {
@@ -54,9 +55,14 @@ export interface StackToName {
 /**
  * Reads what a stack names: its settings, its `.env` and, in a READ ONLY session, its database.
  *
- * @throws DatabaseFault when the database does not answer
+ * @throws DatabaseFault when the database does not answer, RehearsalError for a stack on Kubernetes
  */
 export async function nameStack({ name, settings, site }: StackToName): Promise<Named> {
+  if (settings.target === "kubernetes")
+    throw new RehearsalError(
+      `Stack '${name}' is on Kubernetes, and a rehearsal on staging is not available there in this version of the program. ` +
+        `Nothing was touched. Rehearse the schema's part on a scratch database: octollm rehearse --stack ${name}`,
+    );
   const address = await readAddress(site, settings.databaseUrl);
   const { file } = await readEnvironment(site);
   const environment = await followed(sitePath(site, site.environmentFile));
@@ -84,6 +90,7 @@ async function nameService(spec: ServiceSpec): Promise<NamedService> {
   const { name, port } = spec;
   if (isContainer(spec))
     return { name, port, log: null, container: `${spec.container}${spec.engine && ` on ${spec.engine}`}` };
+  if (isDeployment(spec)) throw new Error(`service '${name}' is a Deployment, and its stack was refused before`);
   return { name, port, log: await followed(spec.log), container: null };
 }
 

@@ -137,11 +137,6 @@ describe("what staging and production both name", () => {
     assert.deepEqual(collide({ urls: production.urls }, ["REDIS_URL", "WEBHOOK_URL"]), []);
   });
 
-  it("does not count ports where production is on another host's Kubernetes", () => {
-    const there = { ...production, target: "kubernetes" };
-    assert.deepEqual(findCollisions(named("staging", 8000), there, []), []);
-  });
-
   it("tells databases apart by cluster and name, and by address only where a cluster is not to be known", () => {
     const one = { name: "octollm", systemIdentifier: "1", places: ["::1:5432"] };
     assert.equal(sameDatabase(one, { ...one, places: ["10.0.0.1:6432"] }), "same");

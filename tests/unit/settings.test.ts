@@ -21,6 +21,14 @@ describe("the settings of a stack", () => {
       database: { key: "DATABASE_URL", host: "", port: 0 },
       databaseUrl: "",
       docker: { host: "", maintenance: false },
+      kubernetes: {
+        kubeconfig: "",
+        context: "",
+        namespace: "octollm",
+        configMap: "octollm-config",
+        secret: "octollm-secrets",
+        forceConflicts: false,
+      },
       services: [{ ...service, directory: ".", environment: {}, startTimeout: 60, stopTimeout: 30 }],
       backup: {
         folder: "backups",
@@ -228,17 +236,35 @@ describe("the settings of a stack", () => {
       assert.deepEqual(faultsOf(raw), expected);
     });
 
-  it("refuse target kubernetes with what there is instead", () => {
+  it("take Deployments for services of target kubernetes, whose ports are their own, and no container for its database", () => {
+    const deployment = {
+      name: "orchestrator",
+      deployment: "orchestrator",
+      image: "octollm/orchestrator:{version}",
+      port: 8000,
+    };
+    const raw = {
+      version: "1.0.0",
+      target: "kubernetes",
+      services: [deployment, { ...deployment, name: "a", deployment: "a" }],
+    };
+    const settings = parseSettings(handedOver(raw));
+    assert.equal(siteOf(settings).kubernetes?.namespace, "octollm");
+    assert.deepEqual(faultsOf({ ...raw, services: [deployment, { ...deployment, name: "a" }] }), [
+      "octollm:services[1].deployment: 'orchestrator' stands twice",
+    ]);
+    assert.deepEqual(faultsOf({ ...raw, database: { container: "postgres" } }), [
+      "octollm:database.container: there is no such setting",
+    ]);
     assert.deepEqual(faultsOf({ version: "1.0.0", target: "kubernetes" }), [
-      "octollm:target: 'kubernetes' is not available in this version of the program; 'docker' is, and 'local', which " +
-        "runs the services as processes of this host",
+      "octollm:services: names no service to run",
     ]);
   });
 
   it("show all faults together, each with its path", () => {
     const raw: Raw = {
       version: "1",
-      target: "kubernetes",
+      target: "moon",
       surprise: "x",
       installation: "",
       backup: { jobs: 0, extra: 1 },
@@ -330,14 +356,9 @@ describe("the stack files of the project", () => {
   for (const [file, target] of [
     ["Pulumi.dev.yaml", "local"],
     ["Pulumi.staging.yaml", "docker"],
+    ["Pulumi.prod.yaml", "kubernetes"],
   ] as const)
     it(`${file} can be used as it is`, () => {
       assert.equal(parseSettings(handedOver(raw(file))).target, target);
     });
-
-  it("Pulumi.prod.yaml is whole, and refused only for its target", () => {
-    const faults = faultsOf(raw("Pulumi.prod.yaml"));
-    assert.equal(faults.length, 1, faults.join("\n"));
-    assert.match(faults[0] ?? "", /^octollm:target: 'kubernetes' is not available/);
-  });
 });
