@@ -25,6 +25,7 @@ import {
   formatVersion,
   type Manifest,
   manifestFile,
+  objectsFile,
   schemaFile,
 } from "./manifest";
 import { createPartial, ownerFile, partialSuffix, removeDeadPartials } from "./partial";
@@ -42,8 +43,10 @@ export interface BackupOptions {
   readonly folder: string;
   /** Name of the new backup below `folder`: letters, digits, `.`, `_` and `-`. */
   readonly id: string;
-  /** The installation's `.env`. */
-  readonly envFile: string;
+  /** The installation's `.env`: its path, or its content where it is no file. */
+  readonly envFile: string | Uint8Array;
+  /** Objects of a cluster that the installation is made of, as YAML; absent where there are none. */
+  readonly objects?: string;
   /** Its compose file, where it has one. */
   readonly composeFile?: string;
   /** Its config folder; one that does not exist is left out. */
@@ -158,15 +161,17 @@ async function fill(options: BackupOptions, partial: string): Promise<Manifest> 
   return manifest;
 }
 
-async function writePrivate(file: string, text: string): Promise<void> {
+async function writePrivate(file: string, text: string | Uint8Array): Promise<void> {
   await writeFile(file, text, { mode: 0o600 });
 }
 
 async function copySettings(
-  { envFile, composeFile, configFolder, progress }: BackupOptions,
+  { envFile, objects, composeFile, configFolder, progress }: BackupOptions,
   partial: string,
 ): Promise<void> {
-  await copyPrivate(envFile, join(partial, environmentCopy));
+  if (typeof envFile === "string") await copyPrivate(envFile, join(partial, environmentCopy));
+  else await writePrivate(join(partial, environmentCopy), envFile);
+  if (objects !== undefined) await writePrivate(join(partial, objectsFile), objects);
   if (composeFile !== undefined) await copyPrivate(composeFile, join(partial, composeCopy));
   if (configFolder === undefined) return;
   if (!(await exists(configFolder))) {

@@ -12,6 +12,7 @@ export const databaseFile = "database.dump";
 export const environmentCopy = "environment.env";
 export const configArchive = "config.tar.gz";
 export const composeCopy = "docker-compose.yml";
+export const objectsFile = "objects.yaml";
 /** Every object of the database as a line, and what belongs to it but is in no dump. */
 export const schemaFile = "schema.txt";
 export const clusterFile = "cluster.json";

@@ -1,11 +1,13 @@
-import { backupInstallation } from "../backup/backup";
+import { backupInstallation, type BackupOptions } from "../backup/backup";
 import { findRelease } from "../planner/chain";
 import { withClient } from "../postgres/connection";
 import { errorText } from "../postgres/errors";
 import { readAlembicVersion } from "../postgres/facts";
 import { recordBackup, recordCounts, recordPhase } from "../postgres/ledger";
+import { deployments } from "../runtimes/driver";
 import { type Activity, type Attempt, withLedger } from "./attempt";
-import { sitePath, toolPlace } from "./site";
+import { readClusterEnvironment } from "./cluster";
+import { type Site, sitePath, toolPlace } from "./site";
 
 /** What a finished backup is, for the outputs of its phase. Sizes in bytes, times in seconds. */
 export interface BackupOutcome {
@@ -48,7 +50,7 @@ export async function backUp(attempt: Attempt, { signal, progress }: Activity): 
     address,
     folder: sitePath(site, site.backup.folder),
     id: backupId(plan.from, attempt.number),
-    envFile: sitePath(site, site.environmentFile),
+    ...(await variablesOf(site)),
     configFolder: sitePath(site, site.configFolder),
     ...(site.composeFile === undefined ? {} : { composeFile: sitePath(site, site.composeFile) }),
     release: plan.from,
@@ -70,6 +72,13 @@ export async function backUp(attempt: Attempt, { signal, progress }: Activity): 
   attempt.progress.backup = { id: result.id, path: result.path };
   attempt.progress.counts = result.counts;
   return { backupId: result.id, path: result.path, bytes: result.bytes, seconds: result.seconds };
+}
+
+/** The installation's `.env` for a backup; of a cluster its variables, and the objects that are in use. */
+async function variablesOf(site: Site): Promise<Pick<BackupOptions, "envFile" | "objects">> {
+  if (!site.kubernetes) return { envFile: sitePath(site, site.environmentFile) };
+  const { file } = await readClusterEnvironment(site.kubernetes);
+  return { envFile: file.toBuffer(), objects: await deployments().objectsAsYaml(site.kubernetes) };
 }
 
 /** Sorts by time and tells what it is of: `20260101T021500Z-0.1.0-attempt2`. */

@@ -4,6 +4,7 @@ import { readAlembicVersion } from "../postgres/facts";
 import { closeSucceeded, readLedger } from "../postgres/ledger";
 import { type Activity, type Attempt, withLedger } from "./attempt";
 import { removeRetiredContainers } from "./containers";
+import { forgetDeployments } from "./deployments";
 import { dropAbandoned } from "./restore";
 import { judgeBackups, pruneBackups, referredBackups } from "./retention";
 import { readEnvironment } from "./site";
@@ -17,6 +18,7 @@ export async function complete(attempt: Attempt, activity: Activity): Promise<vo
   const { progress } = activity;
   // Before the attempt is closed: while it is open, the next run knows that what waits is of the release before.
   await removeRetiredContainers(attempt, activity);
+  await forgetDeployments(attempt);
   const [revision = null] = (await withClient(attempt.address, { name: "complete" }, readAlembicVersion)) ?? [];
   const { file } = await readEnvironment(attempt.site);
   const outcome = { revision, environmentDigest: environmentDigest(file.toBuffer()) };

@@ -1,8 +1,10 @@
+import { DotenvFile } from "../environment/dotenv-file";
 import { replaceFile } from "../environment/write";
 import { changeCompose } from "../planner/compose";
 import { followPlan } from "../planner/environment";
 import type { EnvironmentPlan } from "../planner/plan";
 import { type Attempt, PhaseError } from "./attempt";
+import { writeClusterEnvironment } from "./cluster";
 import { readCompose } from "./compose";
 import { imagePatterns, readEnvironment, sitePath } from "./site";
 
@@ -14,17 +16,21 @@ interface Replacement {
 }
 
 /**
- * Rewrites `.env`, and the compose file where the settings name one, as the plan shows it: every other byte stays. A file
- * that already is so is not written; neither is written unless both come out as planned.
+ * Rewrites `.env`, or what stands for it in a cluster, and the compose file where the settings name one, as the plan shows it:
+ * every other byte stays. What already is so is not written; neither is written unless both come out as planned.
  *
  * @throws PhaseError when a file no longer gives the planned lines, ReplaceFileError when it cannot be written
  */
 export async function changeEnvironmentFile(attempt: Attempt, plan: EnvironmentPlan): Promise<void> {
+  const { site, catalogue, progress } = attempt;
   const files = [await newEnvironment(attempt, plan), await newCompose(attempt, plan)];
   for (const file of files) {
     if (file === null) continue;
-    attempt.progress.touched = true;
-    await replaceFile(sitePath(attempt.site, file.path), file.content, { expected: file.expected });
+    progress.touched = true;
+    const { expected } = file;
+    if (site.kubernetes)
+      await writeClusterEnvironment(site.kubernetes, DotenvFile.parse(file.content), { expected, catalogue });
+    else await replaceFile(sitePath(site, file.path), file.content, { expected });
   }
 }
 

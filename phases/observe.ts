@@ -2,6 +2,7 @@ import { chooseDumpTools } from "../backup/tools";
 import { headIndex } from "../planner/chain";
 import type { ReleaseFiles } from "../planner/container-environment";
 import { isAsDeclared } from "../planner/containers";
+import { followsAsDeclared } from "../planner/deployments";
 import { environmentDigest } from "../planner/installation";
 import type { DumpTool, OpenAttempt, ServerFacts, ServiceFacts, World } from "../planner/world";
 import type { DatabaseAddress } from "../postgres/connection";
@@ -15,13 +16,15 @@ import { runtime } from "../runtimes/driver";
 import type { ServiceState } from "../runtimes/runtime";
 import { nextAttemptWithoutLedger } from "./attempt-number";
 import { type BackupFolder, readBackupFolder } from "./backup-folder";
+import { type ClusterEnvironment, lookAtCluster, readClusterEnvironment } from "./cluster";
 import { asRead, readCompose } from "./compose";
 import { observeContainers, type ObservedContainer } from "./containers";
+import { observeDeployments, type ObservedDeployment } from "./deployments";
 import { readDisk } from "./disk";
 import { FaultCollector, type ObservedService } from "./faults";
 import { withKeptReleases } from "./kept-releases";
 import { type DatabaseLook, lookAtDatabase, lookAtTables, readRestoreWorld } from "./restore-facts";
-import { catalogueFolder, readAddress, readEnvironment, serviceSpecs, type Site, toolPlace } from "./site";
+import { catalogueFolder, environmentName, readAddress, readEnvironment, serviceSpecs, type Site, toolPlace } from "./site";
 
 /** What Preflight saw: the planner's world, and the facts behind it. */
 export interface Observation {
@@ -35,6 +38,9 @@ export interface Observation {
   readonly services: readonly ObservedService[];
   /** The services' containers, where they are containers. */
   readonly containers: Readonly<Record<string, ObservedContainer>>;
+  /** The services' Deployments, where they are Deployments, and the objects that hold their variables. */
+  readonly deployments: Readonly<Record<string, ObservedDeployment>>;
+  readonly variables: ClusterEnvironment | null;
   readonly backups: BackupFolder;
 }
 
@@ -61,18 +67,24 @@ export async function observe(view: View, known?: Known): Promise<Observation> {
   const { site, version, databaseUrl, restoreFrom = "" } = view;
   const faults = new FaultCollector();
   const own = known?.catalogue ?? (await faults.of("catalogue", loadCatalogue(catalogueFolder(site))));
-  const environment = await faults.of(site.environmentFile, readEnvironment(site));
+  const named = environmentName(site);
+  const variables = site.kubernetes ? await faults.of("octollm:kubernetes", readClusterEnvironment(site.kubernetes)) : null;
+  const environment = site.kubernetes ? variables : await faults.of(named, readEnvironment(site));
   const compose = environment && (await faults.of(site.composeFile ?? "compose", readCompose(site, environment.file)));
   const files = environment && { environment: environment.file, compose: asRead(compose), catalogue: own };
   const seen = files && (await faults.of("services", lookAtServices(site, version, files)));
-  const urlFrom = databaseUrl === "" ? site.environmentFile : "octollm:databaseUrl";
+  const cluster =
+    site.kubernetes && variables
+      ? await faults.of("octollm:kubernetes", lookAtCluster(site.kubernetes, variables, needsOf(site)))
+      : undefined;
+  const urlFrom = databaseUrl === "" ? named : "octollm:databaseUrl";
   const canAsk = environment !== null || databaseUrl !== "";
   const address = known?.address ?? (canAsk ? await faults.of(urlFrom, readAddress(site, databaseUrl)) : null);
   const how = { budgetMs: site.preview.budget * 1000, mayBeDamaged: restoreFrom !== "", catalogue: own };
   const found = address && (await faults.of("database", lookAtDatabase(address, how)));
   const lacksCompose = site.composeFile !== undefined && !compose;
   if (!own || !environment || lacksCompose || !seen || !address || !found) throw faults.fault(seen?.services ?? []);
-  const { services, containers } = seen;
+  const { services, containers, deployments } = seen;
   const { database, ledger, measures, looksLike, damage } = found;
   const { catalogue, kept } = await withKeptReleases({
     catalogue: own,
@@ -94,29 +106,33 @@ export async function observe(view: View, known?: Known): Promise<Observation> {
     openAttempt: unfinishedAttempt(ledger),
     nextAttempt: damage === null ? nextAttempt(ledger) : await nextAttemptWithoutLedger(site, backups),
     lastOutcome: lastOutcome(ledger),
-    services: services.map(({ name, state }) => describeService(name, state, version, containers[name])),
+    services: services.map(({ name, state }) =>
+      describeService(name, state, version, { ...containers[name], ...deployments[name] }),
+    ),
     environment: environment.file,
     environmentDigest: environmentDigest(environment.file.toBuffer()),
     ...(compose ? { compose: compose.world } : {}),
+    ...(cluster ? { cluster } : {}),
     applied: ledger.appliedRevisions,
     tables: kept.length === 0 ? found.tables : await lookAtTables(address, catalogue, how.budgetMs),
     keptReleases: kept,
     halfDone: ledger.unfinishedBatches,
     restore: await readRestoreWorld(backups, { site, look: found, version }),
   };
-  return { world, address, catalogue, database, ledger, measures, services, containers, backups };
+  return { world, address, catalogue, database, ledger, measures, services, containers, deployments, variables, backups };
 }
 
 function describeService(
   name: string,
   { running, healthy, release, obstructed, asSpecified }: ServiceState,
   version: string,
-  observed: ObservedContainer | undefined,
+  { container, deployment }: Partial<Pick<ObservedContainer, "container"> & Pick<ObservedDeployment, "deployment">>,
 ): ServiceFacts {
-  const as = (observed ? isAsDeclared(observed.container, version) : asSpecified) !== false;
+  const declared = container ? isAsDeclared(container, version) : deployment ? followsAsDeclared(deployment, version) : asSpecified;
+  const as = declared !== false;
   const current = healthy && release === version && as;
   const facts = { name, running, current, asSpecified: as, release, obstructed };
-  return observed ? { ...facts, container: observed.container } : facts;
+  return { ...facts, ...(container ? { container } : {}), ...(deployment ? { deployment } : {}) };
 }
 
 /** The last attempt at the installation, unless it reached its end: it may be running, have failed, or have been killed. */
@@ -170,12 +186,17 @@ export function describeServer({
   };
 }
 
+/** What of a cluster is used beyond its objects. */
+function needsOf({ database, services }: Site): { readonly forwards: boolean } {
+  return { forwards: Boolean(database.service) || services.some(({ port }) => port !== 0) };
+}
+
 /** What the services are like: their containers, where they are some, only once the engine has answered. */
 async function lookAtServices(
   site: Site,
   version: string,
   files: Omit<ReleaseFiles, "catalogue"> & { readonly catalogue: Catalogue | null },
-): Promise<Pick<Observation, "services" | "containers">> {
+): Promise<Pick<Observation, "services" | "containers" | "deployments">> {
   const specs = await serviceSpecs(site, version);
   const services = await Promise.all(
     specs.map(async (spec) => ({ name: spec.name, state: await runtime.inspect(spec) })),
@@ -183,7 +204,7 @@ async function lookAtServices(
   const { catalogue } = files;
   // Without a catalogue nothing is planned, and the look is over.
   const containers = catalogue === null ? {} : await observeContainers(site, version, { ...files, catalogue });
-  return { services, containers };
+  return { services, containers, deployments: await observeDeployments(site, version, files.environment) };
 }
 
 type Evidence = Pick<Observation, "services" | "database" | "ledger" | "catalogue">;

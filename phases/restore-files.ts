@@ -4,9 +4,12 @@ import { basename, dirname, join } from "node:path";
 import { folderDigest, unpackFolder } from "../backup/archive";
 import { exists, syncToDisk } from "../backup/files";
 import { composeCopy, configArchive, environmentCopy } from "../backup/manifest";
+import { DotenvFile } from "../environment/dotenv-file";
 import { replaceFile } from "../environment/write";
+import type { Catalogue } from "../releases/release";
 import type { Activity } from "./attempt";
-import { recordFolder, type Site, sitePath } from "./site";
+import { describeVariables, readClusterEnvironment, writeClusterEnvironment } from "./cluster";
+import { type ClusterSettings, recordFolder, type Site, sitePath } from "./site";
 
 /**
  * Puts `.env`, the compose file and the config folder back as a backup has them, byte for byte. What they replace is kept:
@@ -17,16 +20,27 @@ import { recordFolder, type Site, sitePath } from "./site";
 export async function restoreFiles(
   site: Site,
   source: { readonly backup: string; readonly folder: string },
+  catalogue: Catalogue,
   { progress }: Pick<Activity, "progress">,
 ): Promise<void> {
   const files: [path: string | undefined, copy: string][] = [
-    [site.environmentFile, environmentCopy],
+    [site.kubernetes ? undefined : site.environmentFile, environmentCopy],
     [site.composeFile, composeCopy],
   ];
+  if (site.kubernetes && (await restoreVariables(site.kubernetes, join(source.folder, environmentCopy), catalogue)))
+    progress(`restore: ${describeVariables(site.kubernetes)} are as in the backup`);
   for (const [path, copy] of files)
     if (path !== undefined && (await restoreFile(site, source, { path, copy })))
       progress(`restore: ${path} is as in the backup`);
   if (await restoreConfig(site, source)) progress(`restore: ${site.configFolder} is as in the backup`);
+}
+
+async function restoreVariables(cluster: ClusterSettings, copy: string, catalogue: Catalogue): Promise<boolean> {
+  const { file: now, sha256: expected } = await readClusterEnvironment(cluster);
+  const then = DotenvFile.parse(await readFile(copy));
+  if (now.toBuffer().equals(then.toBuffer())) return false;
+  await writeClusterEnvironment(cluster, then, { expected, catalogue });
+  return true;
 }
 
 interface Source {

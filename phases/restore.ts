@@ -69,7 +69,7 @@ export async function restore(attempt: Attempt, plan: RestorePlan, activity: Res
     if (plan.way === "replace") await replaceIn(attempt, source, activity);
     if (plan.way !== "done") progress.counts = manifest.counts;
     progress.restored = true;
-    await restoreFiles(site, { backup: manifest.id, folder }, activity);
+    await restoreFiles(site, { backup: manifest.id, folder }, attempt.catalogue, activity);
     return { keptDatabase: plan.before };
   });
 }

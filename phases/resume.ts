@@ -1,6 +1,7 @@
 import { runtime } from "../runtimes/driver";
 import type { Activity, Attempt } from "./attempt";
 import { returnContainers } from "./containers";
+import { returnDeployments } from "./deployments";
 import { endAnswers } from "./maintenance";
 import { endOutage } from "./outage";
 import { serviceSpecs } from "./site";
@@ -14,7 +15,9 @@ import { serviceSpecs } from "./site";
 export async function resume(attempt: Attempt, release: string, activity: Activity): Promise<void> {
   await endAnswers(attempt);
   // A run that was killed may have put containers away that this one does not replace.
-  if (!attempt.plan.deploy.containers) await returnContainers(attempt, release, activity);
+  const { deploy } = attempt.plan;
+  if (!deploy.containers) await returnContainers(attempt, release, activity);
+  if (!deploy.deployments) await returnDeployments(attempt, release, activity);
   for (const spec of await serviceSpecs(attempt.site, release)) {
     const state = await runtime.inspect(spec);
     if (!state.healthy || state.release !== release) {

@@ -5,6 +5,7 @@ import { endStarters } from "../runtimes/local/starters";
 import { type Activity, type Attempt, inStory, withLedger } from "./attempt";
 import { backUp } from "./backup";
 import { returnContainers, servicesReplacedForGood } from "./containers";
+import { returnDeployments } from "./deployments";
 import { changeEnvironmentFile } from "./environment";
 import { mendIndexes } from "./indexes";
 import { migrate } from "./migrate";
@@ -81,6 +82,7 @@ export async function execute(attempt: Attempt, activity: Activity): Promise<str
   const remarks = await mendIndexes(attempt, activity);
   await changeEnvironmentFile(attempt, plan.environment);
   await returnContainers(attempt, plan.to, activity);
+  await returnDeployments(attempt, plan.to, activity);
   await resume(attempt, plan.from, activity);
   return remarks;
 }

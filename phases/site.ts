@@ -6,7 +6,7 @@ import { readDotenv } from "../environment/write";
 import type { Goal, WantedChecks } from "../planner/world";
 import { type DatabaseAddress, parseDatabaseUrl } from "../postgres/connection";
 import { ownCatalogue } from "../releases/catalogue";
-import { containers, runtime } from "../runtimes/driver";
+import { containers, deployments, runtime } from "../runtimes/driver";
 import type { ExecPlace } from "../runtimes/exec";
 import type {
   ClusterPlace,
@@ -17,6 +17,7 @@ import type {
   ProcessSpec,
   ServiceSpec,
 } from "../runtimes/runtime";
+import { describeVariables, readClusterEnvironment } from "./cluster";
 
 /** One service as the settings describe it; times in seconds. `{version}` in texts stands for the release. */
 export type ServiceSettings = ProcessSettings | ContainerSettings | DeploymentSettings;
@@ -117,7 +118,8 @@ export function sitePath(site: Pick<Site, "installation">, path: string): string
 }
 
 /** Where PostgreSQL's tools are looked for when this host has none that will do; null for nowhere else. */
-export function toolPlace({ database, docker }: Pick<Site, "database" | "docker">): ExecPlace | null {
+export function toolPlace({ database, docker, kubernetes }: Pick<Site, "database" | "docker" | "kubernetes">): ExecPlace | null {
+  if (kubernetes) return database.service ? deployments().podPlace(kubernetes, database.service) : null;
   return database.container ? containers().containerPlace(database.container, docker?.host ?? "") : null;
 }
 
@@ -131,11 +133,16 @@ export function recordFolder(site: Pick<Site, "installation">): string {
   return join(resolve(site.installation), ".octollm");
 }
 
-/** The operator's `.env` as it is, with the SHA-256 of its bytes. */
+/** The operator's `.env` as it is, or what stands for it in a cluster, with the SHA-256 of its bytes. */
 export async function readEnvironment(
-  site: Pick<Site, "installation" | "environmentFile">,
+  site: Pick<Site, "installation" | "environmentFile" | "kubernetes">,
 ): Promise<{ readonly file: DotenvFile; readonly sha256: string }> {
-  return readDotenv(sitePath(site, site.environmentFile));
+  return site.kubernetes ? readClusterEnvironment(site.kubernetes) : readDotenv(sitePath(site, site.environmentFile));
+}
+
+/** What the installation's variables stand in, for texts. */
+export function environmentName({ environmentFile, kubernetes }: Pick<Site, "environmentFile" | "kubernetes">): string {
+  return kubernetes ? describeVariables(kubernetes) : environmentFile;
 }
 
 /**
@@ -145,9 +152,12 @@ export async function readEnvironment(
  */
 export async function readAddress(site: Site, databaseUrl: string): Promise<DatabaseAddress> {
   if (databaseUrl !== "") return parseDatabaseUrl(databaseUrl);
-  const { key, host, port } = site.database;
+  const { key, host, port, service } = site.database;
   const { file } = await readEnvironment(site);
-  return databaseAddress(file, { key, ...(host === "" ? {} : { host }), ...(port === 0 ? {} : { port }) });
+  const path = environmentName(site);
+  const address = databaseAddress(file, { key, path, ...(host === "" ? {} : { host }), ...(port === 0 ? {} : { port }) });
+  if (!service) return address;
+  return { ...address, host: "127.0.0.1", port: await deployments().forwardTo(clusterOf(site), { service }, address.port) };
 }
 
 /**
@@ -160,8 +170,9 @@ export function goalOf(site: Site, version: string, emptyStack: boolean, restore
     version,
     emptyStack,
     restoreFrom,
-    environmentFile: site.environmentFile,
+    environmentFile: environmentName(site),
     configFolder: site.configFolder,
+    ...(site.kubernetes ? { forceConflicts: site.kubernetes.forceConflicts } : {}),
     ...(site.composeFile === undefined ? {} : { composeFile: site.composeFile }),
     images: imagePatterns(site),
     backupFolder: site.backup.folder,
@@ -232,7 +243,7 @@ async function containerSpec(site: Site, service: ContainerSettings, release: st
 }
 
 async function commonSpec(
-  placed: Pick<Site, "installation" | "environmentFile">,
+  placed: Pick<Site, "installation" | "environmentFile" | "kubernetes">,
   service: ServiceSettings,
   release: string,
 ): Promise<CommonSpec> {

@@ -5,6 +5,7 @@ import { findRelease, releasesBetween, revisionIndex } from "./chain";
 import { planChecks } from "./checks";
 import { changeCompose, type ComposeResult } from "./compose";
 import { planContainers } from "./containers";
+import { planDeployments } from "./deployments";
 import { planEnvironment } from "./environment";
 import { inTheirWays, settleHalfDone, undoesHalfDone } from "./half-done";
 import { hash, lossId } from "./hash";
@@ -58,7 +59,7 @@ export function makePlan(world: World, goal: Goal, catalogue: Catalogue): Outcom
   const [pre, post] = [choice.pre, choice.post].map((steps) => inTheirWays(steps, world, catalogue));
   const plan = assemble({ world, goal, catalogue, from, to, choice: { ...choice, pre: pre ?? [], post: post ?? [] } });
   const settled = isSettled(plan, world);
-  if (!settled || goal.emptyStack) reasons.push(...obstacles(plan, world, catalogue));
+  if (!settled || goal.emptyStack) reasons.push(...obstacles(plan, world, goal, catalogue));
   return reasons.length > 0 ? { kind: "refused", reasons } : { kind: "plan", plan, settled };
 }
 
@@ -153,7 +154,11 @@ function restorePlan(world: World, goal: Goal, catalogue: Catalogue, chosen: Cho
     loss: planRestoreLoss(chosen, to, hash),
   };
   const plan = { id: hash(content, 12), attempt: world.nextAttempt, ...content };
-  const reasons = restoreObstacles(plan, world, chosen.backup.databaseBytes);
+  const reasons = restoreObstacles(plan, world, {
+    goal,
+    catalogue,
+    databaseBytes: chosen.backup.databaseBytes,
+  });
   return reasons.length > 0 ? { kind: "refused", reasons } : { kind: "plan", plan, settled: false };
 }
 
@@ -184,7 +189,9 @@ function planBackup(world: World, goal: Goal, required: boolean): BackupPlan {
     required,
     contents: [
       `database ${world.database}: pg_dump in directory format, ${goal.backupJobs} jobs, one snapshot, exact row counts`,
-      `${goal.environmentFile}, byte for byte`,
+      world.cluster
+        ? `${goal.environmentFile}, and the objects of ${world.cluster.name}`
+        : `${goal.environmentFile}, byte for byte`,
       ...(goal.composeFile === undefined ? [] : [`${goal.composeFile}, byte for byte`]),
       `${goal.configFolder}, as an archive`,
       `into ${goal.backupFolder}, with the SHA-256 of every file`,
@@ -202,11 +209,14 @@ function planDeploy(world: World, goal: Goal, move: Move): DeployPlan {
   const { from, to } = move;
   const change = from === to ? to : `${from} -> ${to}`;
   const containers = planContainers({ world, goal, ...move });
+  const deployments = planDeployments({ world, goal, ...move });
   const services = goal.services.map(({ name }) => {
     const { image, imageId } = containers?.find(({ service }) => service === name) ?? {};
-    return `${name}: ${change}${image ? `, ${image} (${imageId?.slice(0, "sha256:".length + 12)})` : ""}`;
+    const rolled = deployments?.find(({ service }) => service === name);
+    const made = rolled ? `, ${rolled.image}` : "";
+    return `${name}: ${change}${image ? `, ${image} (${imageId?.slice(0, "sha256:".length + 12)})` : made}`;
   });
-  return { release: to, services, ...(containers ? { containers } : {}) };
+  return { release: to, services, ...(containers ? { containers } : {}), ...(deployments ? { deployments } : {}) };
 }
 
 function planLoss(direction: Direction, to: Release, choice: RevisionChoice): LossPlan {

@@ -128,6 +128,23 @@ export interface DeployPlan {
   readonly services: readonly string[];
   /** The containers to declare; absent where there are none to declare. */
   readonly containers?: readonly ContainerPlan[];
+  /** The Deployments to declare; absent where there are none to declare. */
+  readonly deployments?: readonly DeploymentPlan[];
+}
+
+/** One service as a Deployment that the stack declares. */
+export interface DeploymentPlan {
+  readonly service: string;
+  /** Its name. */
+  readonly deployment: string;
+  /** Reference of its image. */
+  readonly image: string;
+  /** Number of the attempt whose manifest stays; null when this attempt makes a new one. */
+  readonly keeps: number | null;
+  /** Whether the old pods go on until the new ones are ready. */
+  readonly rolls: boolean;
+  /** Services that must be ready first. */
+  readonly after: readonly string[];
 }
 
 /** One service as a container that the stack declares. */

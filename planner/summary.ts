@@ -75,9 +75,9 @@ function describeGaps({ deploy }: Plan): string {
   return `nothing; ${away.map(({ service, port }) => `${service} (port ${port})`).join(", ")} for the moment in which its container is replaced`;
 }
 
-/** Containers have a line each: their images make them long. */
+/** What has an image has a line: that makes it long. */
 function describeDeployment({ deploy }: Plan): [string, string][] {
-  if (!deploy.containers) return [["deploys", deploy.services.join(", ")]];
+  if (!deploy.containers && !deploy.deployments) return [["deploys", deploy.services.join(", ")]];
   return deploy.services.map((service) => ["deploys", service]);
 }
 

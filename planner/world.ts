@@ -32,6 +32,8 @@ export interface World {
   readonly environmentDigest: string;
   /** The operator's compose file; absent when the settings name none. */
   readonly compose?: ComposeWorld;
+  /** Absent for an installation that is not on Kubernetes. */
+  readonly cluster?: ClusterWorld;
   /** Applied revisions as the ledger knows them; those that Alembic applied are missing. */
   readonly applied: readonly AppliedRevision[];
   /** The tables that the catalogue's batched sections are about, as far as they are there. */
@@ -117,6 +119,47 @@ export interface ServiceFacts {
   readonly obstructed: string | null;
   /** Only of a service that is a container. */
   readonly container?: ServiceContainer;
+  /** Only of a service that is a Deployment. */
+  readonly deployment?: ServiceDeployment;
+}
+
+/** A service's Deployment as it is. */
+export interface ServiceDeployment {
+  readonly name: string;
+  /** Whether there is one. */
+  readonly exists: boolean;
+  /** Reference of the image of the wanted release. */
+  readonly image: string;
+  /** Number of the attempt that has written its manifest, and the release that it was for; null when none has. */
+  readonly attempt: number | null;
+  readonly release: string | null;
+  /** Whether its pods were started with the variables that ConfigMap and Secret hold now; null when nothing tells. */
+  readonly followsVariables: boolean | null;
+  /** Variables that its pods are given beside ConfigMap and Secret as a whole. */
+  readonly ownVariables: readonly string[];
+  readonly paused: boolean;
+  /** Who else writes it. */
+  readonly owners: ObjectOwners;
+  /** Services that must be ready before it changes. */
+  readonly dependsOn: readonly string[];
+}
+
+/** Who besides the operator and this program writes an object. */
+export interface ObjectOwners {
+  /** The tool that puts it back as its repository has it: `Argo CD`; null for none. */
+  readonly gitops: string | null;
+  /** Fields that this program changes and that another field manager owns: `helm: .spec.template...image`. */
+  readonly foreign: readonly string[];
+}
+
+/** The cluster of an installation on Kubernetes, as far as the plan depends on it. */
+export interface ClusterWorld {
+  /** For texts: `context 'production', namespace 'octollm'`. */
+  readonly name: string;
+  /** Rights that are missing: `patch deployments.apps`. */
+  readonly missingRights: readonly string[];
+  /** ConfigMap and Secret: `ConfigMap octollm-config`. */
+  readonly variables: readonly { readonly name: string; readonly immutable: boolean; readonly owners: ObjectOwners }[];
 }
 
 /** A service's container as it is, and the image that it is to have. */
@@ -156,6 +199,8 @@ export interface Goal {
   readonly configFolder: string;
   /** Absent when the settings name none. */
   readonly composeFile?: string;
+  /** Whether fields of other field managers are taken over; only of an installation on Kubernetes. */
+  readonly forceConflicts?: boolean;
   /** Images of services as the settings have them, `{version}` in the place of the release. */
   readonly images?: Readonly<Record<string, string>>;
   readonly backupFolder: string;

@@ -3,6 +3,7 @@ import { hostname } from "node:os";
 import type { Attempt } from "../phases/attempt";
 import { PhaseError, withLedger } from "../phases/attempt";
 import type { Successor } from "../phases/containers";
+import type { Manifests } from "../phases/deployments";
 import { Announcer } from "../phases/telling";
 import type { DatabaseAddress } from "../postgres/connection";
 import { isDamage } from "../postgres/damage";
@@ -41,6 +42,8 @@ export class Session {
   announcer = new Announcer([]);
   /** What the containers to be declared would be made of, as Preflight foresees it; by service. */
   successors: Readonly<Record<string, Successor>> = {};
+  /** The objects of a cluster that are to be declared, as Preflight foresees them; null where there are none. */
+  manifests: Manifests | null = null;
   /** The attempt that was complete last when Preflight looked, in this run or before. */
   completed: CompletedAttempt | null = null;
 

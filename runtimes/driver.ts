@@ -28,7 +28,12 @@ export function containers(): typeof import("./docker/driver") {
   return createRequire(__filename)("./docker/driver") as typeof import("./docker/driver");
 }
 
+/** What there is to do with Deployments; loaded when it is needed, for the cluster's client takes a second. */
+export function deployments(): typeof import("./kubernetes/driver") {
+  return createRequire(__filename)("./kubernetes/driver") as typeof import("./kubernetes/driver");
+}
+
 function driverOf(spec: ServiceSpec): Runtime {
-  if (!isContainer(spec)) return processRuntime;
-  return containers().containerRuntime;
+  if (isDeployment(spec)) return deployments().deploymentRuntime;
+  return isContainer(spec) ? containers().containerRuntime : processRuntime;
 }

@@ -1,7 +1,8 @@
 import type { Catalogue } from "../../releases/release";
 import type { Plan } from "../plan";
 import type { Refusal } from "../refusals";
-import type { World } from "../world";
+import type { Goal, World } from "../world";
+import { judgeCluster } from "./cluster";
 import { judgeContainers } from "./containers";
 import { judgeBackupRoom, judgeRestoreRoom, judgeRewriteRoom } from "./disk";
 import { judgeDumpTool } from "./dump-tool";
@@ -12,7 +13,7 @@ import { judgeReplica, judgeServer } from "./server";
 import { judgeWays } from "./ways";
 
 /** Everything that stands in the way of a plan, found before anything is touched. */
-export function obstacles(plan: Plan, world: World, catalogue: Catalogue): Refusal[] {
+export function obstacles(plan: Plan, world: World, goal: Goal, catalogue: Catalogue): Refusal[] {
   return [
     ...judgeServer(plan, world),
     ...judgeWays(plan, world, catalogue),
@@ -20,6 +21,7 @@ export function obstacles(plan: Plan, world: World, catalogue: Catalogue): Refus
     ...judgeEnvironment(plan, world, catalogue),
     ...judgePorts(world),
     ...judgeContainers(plan, world),
+    ...judgeCluster(plan, world, goal, catalogue),
     ...judgeDumpTool(plan, world),
     ...judgeBackupRoom(plan, world),
     ...judgeRewriteRoom(plan, world, catalogue),
@@ -31,11 +33,20 @@ export function obstacles(plan: Plan, world: World, catalogue: Catalogue): Refus
  *
  * @param databaseBytes - what the backup's database took on its server's disk
  */
-export function restoreObstacles(plan: Plan, world: World, databaseBytes: number): Refusal[] {
+export function restoreObstacles(
+  plan: Plan,
+  world: World,
+  {
+    goal,
+    catalogue,
+    databaseBytes,
+  }: { readonly goal: Goal; readonly catalogue: Catalogue; readonly databaseBytes: number },
+): Refusal[] {
   return [
     ...(world.restore.damage === null ? judgeServer(plan, world) : judgeReplica(world)),
     ...judgePorts(world),
     ...judgeContainers(plan, world),
+    ...judgeCluster(plan, world, goal, catalogue),
     ...judgeDumpTool(plan, world),
     ...judgeBackupRoom(plan, world),
     ...judgeRestoreRoom(plan, world, databaseBytes),

@@ -1,16 +1,18 @@
 import { backUp, backUpBeforeRestore } from "../../phases/backup";
 import { complete } from "../../phases/complete";
-import { awaitContainer, goneForGood, retireContainer, type Successor } from "../../phases/containers";
+import { goneForGood, retireContainer, type Successor } from "../../phases/containers";
+import { type Manifests, prepareManifests } from "../../phases/deployments";
 import { changeEnvironmentFile } from "../../phases/environment";
 import { mendIndexes } from "../../phases/indexes";
 import { measureBefore } from "../../phases/load-before";
 import { migrate } from "../../phases/migrate";
 import { quiesce } from "../../phases/quiesce";
+import { awaitService } from "../../phases/readiness";
 import { restore } from "../../phases/restore";
 import { resume } from "../../phases/resume";
 import { verify } from "../../phases/verify";
 import type { RestorePlan } from "../../planner/backups";
-import type { CheckPlan, ContainerPlan, EnvironmentPlan, RevisionStep } from "../../planner/plan";
+import type { CheckPlan, ContainerPlan, DeploymentPlan, EnvironmentPlan, RevisionStep } from "../../planner/plan";
 import { RevisionError, type RevisionResult } from "../../postgres/runner";
 import { linesOf, variablesOf } from "../../runtimes/docker/variables";
 import { type Properties, secret, unknown } from "../codec";
@@ -105,10 +107,42 @@ function rememberedIn(old: Properties | null): Successor | null {
   };
 }
 
+export const manifestsWork: PhaseWork = {
+  name: "Manifests",
+  run: async (attempt, inputs, activity, old) => {
+    const plans = inputs.deployments as DeploymentPlan[];
+    return manifestOutputs(await prepareManifests(attempt, plans, activity), plans, old);
+  },
+  foresee: ({ manifests }, inputs, old) => {
+    if (manifests === null) throw new Error("a Deployment is to be declared, and no plan of this run says which");
+    return manifestOutputs(manifests, inputs.deployments as DeploymentPlan[], old);
+  },
+};
+
+/** A Deployment that stays is declared as the state has it: what the cluster has added since is no change. */
+function manifestOutputs(manifests: Manifests, plans: readonly DeploymentPlan[], old: Properties | null): Properties {
+  const earlier = old as Partial<Pick<Manifests, "deployments" | "budgets" | "madeBy">> | null;
+  const stays = ({ service, keeps }: DeploymentPlan) => keeps !== null && earlier?.madeBy?.[service] === keeps;
+  const kept = (of: "deployments" | "budgets") =>
+    Object.fromEntries(
+      plans.flatMap((plan) => {
+        const manifest = (stays(plan) ? earlier : manifests)?.[of]?.[plan.service];
+        return manifest === undefined ? [] : [[plan.service, manifest]];
+      }),
+    );
+  return {
+    configMap: manifests.configMap,
+    secret: manifests.secret === null ? null : secret(manifests.secret),
+    deployments: kept("deployments"),
+    budgets: kept("budgets"),
+    madeBy: manifests.madeBy,
+  } as unknown as Properties;
+}
+
 export const readinessWork: PhaseWork = {
   name: "Readiness",
   run: async (attempt, inputs, activity) => {
-    await awaitContainer(attempt, String(inputs.service), activity);
+    await awaitService(attempt, String(inputs.service), activity);
     return {};
   },
 };

@@ -1,0 +1,42 @@
+import type { DeploymentPlan } from "./plan";
+import type { Goal, ServiceDeployment, World } from "./world";
+
+interface Situation {
+  readonly world: World;
+  readonly goal: Goal;
+  readonly from: string;
+  readonly to: string;
+  /** Whether the services are stopped before. */
+  readonly stopped: boolean;
+}
+
+/**
+ * The Deployments to declare; null where the services are none, or while what runs is only observed: until the first plan
+ * that moves the installation, nothing of it is the stack's.
+ */
+export function planDeployments({ world, goal, from, to, stopped }: Situation): readonly DeploymentPlan[] | null {
+  const found = world.services.flatMap(({ name, current, deployment }) =>
+    deployment ? [{ name, current, deployment }] : [],
+  );
+  const isOurs = found.some(({ deployment }) => deployment.attempt !== null);
+  if (found.length === 0 || goal.emptyStack || (from === to && !isOurs)) return null;
+  return found.map(({ name, current, deployment }) => ({
+    service: name,
+    deployment: deployment.name,
+    image: deployment.image,
+    keeps: current && from === to && !stopped ? deployment.attempt : null,
+    rolls: !stopped,
+    after: deployment.dependsOn,
+  }));
+}
+
+/**
+ * Whether a declared Deployment of the wanted release has the variables that ConfigMap and Secret hold now; null for one that
+ * the stack has not declared, or that is of another release.
+ */
+export function followsAsDeclared(
+  { attempt, release, followsVariables }: ServiceDeployment,
+  version: string,
+): boolean | null {
+  return attempt === null || release !== version ? null : followsVariables;
+}
