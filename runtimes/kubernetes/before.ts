@@ -1,0 +1,122 @@
+import { z } from "zod";
+
+import { type Activity, type DeploymentSpec, ServiceError } from "../runtime";
+import { patch, patchTypes } from "./client";
+import { annotations } from "./labels";
+import { withoutReplicas } from "./managers";
+import type { Deployment, PodTemplate, Strategy } from "./objects";
+import { deploymentPath, readDeployment, releaseOf } from "./read";
+
+/** What a Deployment was like before an attempt changed it; it stands in an annotation of the Deployment itself. */
+export interface Before {
+  readonly attempt: number;
+  readonly release: string | null;
+  readonly template: PodTemplate;
+  readonly strategy: Strategy | null;
+}
+
+const schema = z.object({
+  attempt: z.int(),
+  release: z.string().nullable(),
+  template: z.looseObject({ spec: z.looseObject({ containers: z.array(z.looseObject({ name: z.string() })) }) }),
+  strategy: z.looseObject({}).nullable(),
+});
+
+/** What is remembered of a Deployment; null when nothing is. */
+export function readBefore({ metadata }: Deployment): Before | null {
+  const text = metadata.annotations?.[annotations.before];
+  if (text === undefined) return null;
+  try {
+    return schema.parse(JSON.parse(text));
+  } catch {
+    return null;
+  }
+}
+
+/** Which attempts there were. */
+export interface Attempts {
+  /** The present one. */
+  readonly attempt: number;
+  /** The last that was completed; 0 for none: what is remembered from later on is still the way back. */
+  readonly verified: number;
+}
+
+/**
+ * Remembers a Deployment's template and strategy before they are changed; what an attempt has remembered that was not
+ * completed stays.
+ *
+ * @throws ClusterError
+ */
+export async function rememberBefore(spec: DeploymentSpec, { attempt, verified }: Attempts): Promise<void> {
+  const deployment = await readDeployment(spec);
+  const known = deployment && readBefore(deployment);
+  if (deployment === null || (known !== null && known.attempt > verified)) return;
+  const { template, strategy = null } = deployment.spec;
+  const before: Before = { attempt, release: releaseOf(deployment, spec.podContainer), template, strategy };
+  await annotate(spec, JSON.stringify(before));
+}
+
+/** Forgets what is remembered: the attempt is completed. @throws ClusterError */
+export async function forgetBefore(spec: DeploymentSpec): Promise<void> {
+  const deployment = await readDeployment(spec);
+  if (deployment?.metadata.annotations?.[annotations.before] !== undefined) await annotate(spec, null);
+}
+
+/**
+ * Sees to it that nobody owns a Deployment's replicas because he once applied or created it: what leaves them out of a
+ * manifest would set them to 1. Its replicas stay what they are.
+ *
+ * @throws ClusterError
+ */
+export async function releaseReplicas(spec: DeploymentSpec): Promise<void> {
+  const deployment = await readDeployment(spec);
+  const managedFields = deployment && withoutReplicas(deployment);
+  if (!managedFields) return;
+  const body = [
+    { op: "replace", path: "/metadata/managedFields", value: managedFields },
+    // Refused when somebody has changed the object meanwhile.
+    { op: "replace", path: "/metadata/resourceVersion", value: deployment.metadata.resourceVersion },
+  ];
+  await patch(spec.cluster, { path: deploymentPath(spec), type: patchTypes.json, body });
+}
+
+/**
+ * Gives a Deployment the template and strategy of a release again, if it had them before the attempt and has others now.
+ *
+ * @returns whether anything was changed
+ * @throws ServiceError when what is remembered is of another release, ClusterError
+ */
+export async function returnBefore(
+  spec: DeploymentSpec,
+  release: string,
+  { progress }: Activity = {},
+): Promise<boolean> {
+  const deployment = await readDeployment(spec);
+  const before = deployment && readBefore(deployment);
+  if (deployment === null || before === null || isAsBefore(deployment, before)) return false;
+  if ((before.release ?? release) !== release)
+    throw new ServiceError(
+      spec.name,
+      `Deployment '${spec.deployment}' is to get the template of ${release} again, but what is remembered of it is of ` +
+        `${before.release}. Nothing was changed. See: kubectl -n ${spec.cluster.namespace} rollout history deployment ${spec.deployment}`,
+    );
+  progress?.(`${spec.name}: giving Deployment '${spec.deployment}' the template of ${release} again`);
+  const body = [
+    { op: "replace", path: "/spec/template", value: before.template },
+    ...(before.strategy ? [{ op: "replace", path: "/spec/strategy", value: before.strategy }] : []),
+  ];
+  await patch(spec.cluster, { path: deploymentPath(spec), type: patchTypes.json, body });
+  return true;
+}
+
+function isAsBefore({ spec }: Deployment, { template, strategy }: Before): boolean {
+  return (
+    JSON.stringify(spec.template) === JSON.stringify(template) &&
+    JSON.stringify(spec.strategy ?? null) === JSON.stringify(strategy)
+  );
+}
+
+async function annotate(spec: DeploymentSpec, before: string | null): Promise<void> {
+  const body = { metadata: { annotations: { [annotations.before]: before } } };
+  await patch(spec.cluster, { path: deploymentPath(spec), body });
+}
