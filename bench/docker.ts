@@ -1,6 +1,6 @@
 import { loadavg } from "node:os";
 
-import { CountingClient } from "../tests/docker/support/counting-client";
+import { CountingClient } from "../tests/support/counting-client";
 import { type DockerInstallation, startInstallation } from "../tests/docker/support/installation";
 import { DockerStack } from "../tests/docker/support/stack";
 import { findAlembic } from "./alembic-project";

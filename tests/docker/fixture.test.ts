@@ -1,7 +1,7 @@
 import { strict as assert } from "node:assert";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { CountingClient } from "./support/counting-client";
+import { CountingClient } from "../support/counting-client";
 import { startEngine } from "./support/engine";
 import { images } from "./support/images";
 import { type DockerInstallation, startInstallation } from "./support/installation";

@@ -1,6 +1,6 @@
 import { strict as assert } from "node:assert";
 
-import { CountingClient } from "./support/counting-client";
+import { CountingClient } from "../support/counting-client";
 import { DockerStack } from "./support/stack";
 
 describe("a minor release behind a front proxy that holds and retries (standalone)", function () {

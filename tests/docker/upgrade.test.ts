@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import type { ContainerInspectInfo } from "dockerode";
 
-import { CountingClient } from "./support/counting-client";
+import { CountingClient } from "../support/counting-client";
 import { dockerEngines, DockerStack } from "./support/stack";
 
 /** What a container is like besides image, environment and our labels. */

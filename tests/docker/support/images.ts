@@ -1,30 +1,7 @@
-import { spawn } from "node:child_process";
-import { createHash } from "node:crypto";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { basename, dirname, join } from "node:path";
-
 import type Docker from "dockerode";
 
+import { type Image, type ImageConfig, withArchive } from "./archive";
 import { baseLayer, type Layer, nodeLayer, postgresLayer, postgresMajor, programsLayer } from "./layers";
-
-/** What an image says of how it is run; the names are Docker's. */
-interface ImageConfig {
-  readonly Entrypoint: readonly string[];
-  readonly Cmd?: readonly string[];
-  readonly Env?: readonly string[];
-  readonly ExposedPorts?: Readonly<Record<string, object>>;
-  readonly Healthcheck?: { readonly Test: readonly string[]; readonly Interval: number; readonly Timeout: number };
-  readonly StopSignal?: string;
-  readonly Volumes?: Readonly<Record<string, object>>;
-  readonly Labels?: Readonly<Record<string, string>>;
-}
-
-interface Image {
-  readonly name: string;
-  readonly layers: readonly Layer[];
-  readonly config: ImageConfig;
-}
 
 /** Releases of OctoLLM that there are images of. */
 export const releases = ["0.1.0", "0.2.0", "1.0.0"] as const;
@@ -88,7 +65,8 @@ function helperImage(name: string, role: string, port: number, layers: readonly 
   };
 }
 
-function allImages(): Image[] {
+/** All images of the tests; layers are made, or were kept in `.cache/docker` by an earlier run. */
+export function testImages(): Image[] {
   const base = baseLayer();
   const programs = [base, nodeLayer(), programsLayer()];
   const postgres: ImageConfig = {
@@ -114,55 +92,13 @@ function allImages(): Image[] {
   ];
 }
 
-/** The image's own document; the engine knows the image by its digest. */
-function documentOf({ layers, config }: Image): string {
-  const created = "2025-11-10T00:00:00Z";
-  const rootfs = { type: "layers", diff_ids: layers.map(({ digest }) => digest) };
-  const history = layers.map(() => ({ created, created_by: "tests" }));
-  return JSON.stringify({
-    architecture: process.arch === "x64" ? "amd64" : process.arch,
-    os: "linux",
-    created,
-    config,
-    rootfs,
-    history,
-  });
-}
-
-/**
- * Builds every test image FROM scratch and loads it into an engine, in one archive, so that layers that images share are
- * sent once. Layers are kept in `.cache/docker` between runs.
- */
+/** Builds every test image FROM scratch and loads it into an engine. */
 export async function loadImages(docker: Docker): Promise<void> {
-  const all = allImages();
-  const folder = mkdtempSync(join(tmpdir(), "octollm-images-"));
-  try {
-    const manifest = all.map((image) => {
-      const text = documentOf(image);
-      const Config = `${createHash("sha256").update(text).digest("hex")}.json`;
-      writeFileSync(join(folder, Config), text);
-      return { Config, RepoTags: [image.name], Layers: image.layers.map((layer) => basename(layer.path)) };
-    });
-    writeFileSync(join(folder, "manifest.json"), JSON.stringify(manifest));
-    const layers = [...new Set(all.flatMap((image) => image.layers.map((layer) => layer.path)))];
-    const cache = dirname(layers[0] ?? "");
-    const files = ["manifest.json", ...new Set(manifest.map(({ Config }) => Config))];
-    const tar = spawn("tar", [
-      "-cf",
-      "-",
-      "-C",
-      folder,
-      ...files,
-      "-C",
-      cache,
-      ...layers.map((layer) => basename(layer)),
-    ]);
-    const said = await docker.loadImage(tar.stdout);
+  await withArchive(testImages(), async (archive) => {
+    const said = await docker.loadImage(archive);
     let text = "";
     for await (const piece of said as AsyncIterable<Buffer>) text += piece.toString();
     const [, fault] = /"error":"([^"]+)/.exec(text) ?? [];
     if (fault !== undefined) throw new Error(`the test images could not be loaded: ${fault}`);
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+  });
 }

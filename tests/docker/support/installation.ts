@@ -2,19 +2,18 @@ import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 
 import type Docker from "dockerode";
 import { Client } from "pg";
 
 import { fillDatabase, type Fingerprint, fingerprint, operatorsEnv } from "../../../demo/installation";
-import { loadCatalogue } from "../../../releases/catalogue";
 import { atExit } from "../../support/at-exit";
+import { migrate } from "../../support/migrate";
+import { until } from "../../support/until";
 import { type DockerEngine, startEngine } from "./engine";
 import { images, type Release } from "./images";
 
 const fixtures = resolve(__dirname, "..", "..", "fixtures");
-const readyWithin = 60_000;
 
 export interface InstallationOptions {
   /** 0.1.0 unless given. */
@@ -100,29 +99,6 @@ export class DockerInstallation {
   async remove(): Promise<void> {
     await this.engine.clear();
     rmSync(this.folder, { recursive: true, force: true });
-  }
-}
-
-async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
-  for (const end = Date.now() + readyWithin; Date.now() < end; await sleep(100))
-    if (await isSo().catch(() => false)) return;
-  throw new Error(`${what}: not within ${readyWithin / 1000} s`);
-}
-
-/** Brings the schema that 0.1.0 left to a release's revision, by the SQL of the catalogue alone, as the guide has it done. */
-async function migrate(databaseUrl: string, release: Release): Promise<void> {
-  const { chain, releases } = await loadCatalogue();
-  const goal = releases.find(({ version }) => version === release)?.revision;
-  const client = new Client({ connectionString: databaseUrl });
-  await client.connect();
-  try {
-    for (const { revision, up } of chain.slice(1, chain.findIndex((migration) => migration.revision === goal) + 1)) {
-      // What an earlier stay of this program has kept: there was none.
-      for (const { sql } of up.statements) if (!sql.includes("octollm_upgrade")) await client.query(sql);
-      await client.query("UPDATE alembic_version SET version_num = $1", [revision]);
-    }
-  } finally {
-    await client.end();
   }
 }
 

@@ -1,4 +1,4 @@
-import { request } from "node:http";
+import { Agent, request } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 
 export interface ClientOptions {
@@ -8,6 +8,8 @@ export interface ClientOptions {
   readonly timeout?: number;
   /** Sent as JSON by POST. Without it the request is a GET. */
   readonly body?: object;
+  /** Whether connections are used again, as a client's that sends many requests; else each request has one of its own. */
+  readonly keepAlive?: boolean;
 }
 
 /** One request that was not answered with a status below 400. */
@@ -38,10 +40,11 @@ interface Answer {
   readonly id: string | undefined;
 }
 
-/** Sends one request after the other, each on a connection of its own as another client's would be, and counts every one. */
+/** Sends one request after the other, whether or not earlier ones have been answered, and counts every one. */
 export class CountingClient {
   readonly #url: string;
   readonly #options: ClientOptions;
+  readonly #agent: Agent | false;
   readonly #answers: Promise<Answer>[] = [];
   readonly #began = performance.now();
   readonly #loop: Promise<void>;
@@ -50,6 +53,7 @@ export class CountingClient {
   constructor(url: string, options: ClientOptions = {}) {
     this.#url = url;
     this.#options = options;
+    this.#agent = options.keepAlive ? new Agent({ keepAlive: true }) : false;
     this.#loop = this.#run();
   }
 
@@ -58,6 +62,7 @@ export class CountingClient {
     this.#stopped = true;
     await this.#loop;
     const answers = await Promise.all(this.#answers);
+    if (this.#agent) this.#agent.destroy();
     const failed = answers.filter(({ failure }) => failure !== null);
     const answered = answers.filter(({ failure }) => failure === null).toSorted((a, b) => a.ended - b.ended);
     return {
@@ -80,7 +85,7 @@ export class CountingClient {
 
   async #send(): Promise<Answer> {
     const sent = performance.now() - this.#began;
-    const outcome = await send(this.#url, this.#options);
+    const outcome = await send(this.#url, this.#options, this.#agent);
     return { sent, ended: performance.now() - this.#began, ...outcome };
   }
 }
@@ -92,7 +97,11 @@ function gapAround({ sent }: Answer, answered: readonly Answer[]): number {
   return Math.round(after - before);
 }
 
-async function send(url: string, options: ClientOptions): Promise<Pick<Answer, "failure" | "id">> {
+async function send(
+  url: string,
+  options: ClientOptions,
+  agent: Agent | false,
+): Promise<Pick<Answer, "failure" | "id">> {
   const { timeout = 5_000, body } = options;
   const text = body === undefined ? undefined : JSON.stringify(body);
   const headers =
@@ -101,7 +110,7 @@ async function send(url: string, options: ClientOptions): Promise<Pick<Answer, "
     const failed = (reason: string) => resolve({ failure: reason, id: undefined });
     const signal = AbortSignal.timeout(timeout);
     const method = text === undefined ? "GET" : "POST";
-    const sending = request(url, { method, headers, agent: false, signal }, (response) => {
+    const sending = request(url, { method, headers, agent, signal }, (response) => {
       let received = "";
       response.on("data", (piece: Buffer) => (received += piece.toString()));
       response.on("error", (error: NodeJS.ErrnoException) => failed(reasonOf(error)));
