@@ -8,6 +8,7 @@ import type {
   BackupPlan,
   CheckPlan,
   ContainerPlan,
+  DeploymentPlan,
   DeployPlan,
   EnvironmentPlan,
   Plan,
@@ -109,14 +110,38 @@ export class Retire extends pulumi.CustomResource {
   }
 }
 
+export interface ManifestsArgs {
+  readonly attempt: pulumi.Input<number>;
+  readonly deployments: pulumi.Input<readonly DeploymentPlan[]>;
+}
+
+/** An object of a cluster as it is to be; its own type is too deep for an output. */
+export type Manifest = Readonly<Record<string, unknown>>;
+
+/** Reads the objects that are to change, remembers what they were like, and tells what they are to be. */
+export class Manifests extends pulumi.CustomResource {
+  declare readonly configMap: pulumi.Output<Manifest>;
+  /** Null where the installation has none. */
+  declare readonly secret: pulumi.Output<Manifest | null>;
+  /** By service. */
+  declare readonly deployments: pulumi.Output<Readonly<Record<string, Manifest>>>;
+  /** By service; not all have one. */
+  declare readonly budgets: pulumi.Output<Readonly<Record<string, Manifest>>>;
+
+  constructor(name: string, args: ManifestsArgs, options?: Options) {
+    const outputs = { configMap: undefined, secret: undefined, deployments: undefined, budgets: undefined };
+    super("upgrade:index:Manifests", name, { ...args, ...outputs, madeBy: undefined }, options);
+  }
+}
+
 export interface ReadinessArgs {
   readonly attempt: pulumi.Input<number>;
   readonly service: string;
-  /** Id of its container. */
-  readonly container: pulumi.Input<string>;
+  /** Id of its container; absent for a service that is none. */
+  readonly container?: pulumi.Input<string>;
 }
 
-/** Waits until the new container of a service serves, then stops the one that it follows. */
+/** Waits until a service serves its new release; of containers, then stops the one that it follows. */
 export class Readiness extends pulumi.CustomResource {
   constructor(name: string, args: ReadinessArgs, options?: Options) {
     super("upgrade:index:Readiness", name, { ...args }, options);

@@ -52,11 +52,10 @@ export class Upgrade extends pulumi.ComponentResource {
       { attempt, ...slice(plan.environment, "file", "undo", "apply", "lines", "variables", "compose") },
       after(pre),
     );
-    const containers = plan.apply(({ deploy }) => deploy.containers);
     const deployment = deployTo(
       settings.target,
       "services",
-      { settings, attempt, release: plan.to, containers, provider },
+      { settings, attempt, release: plan.to, deploy: plan.deploy, provider },
       { parent: this, dependsOn: [preflight, environment] },
     );
     const served = { parent: this, provider, dependsOn: deployment.services };

@@ -159,7 +159,7 @@ async function succeed({ site, catalogue }: Attempt, facts: ContainerFacts): Pro
  *
  * @throws ServiceError with the reason and the container's last words
  */
-export async function awaitContainer(attempt: Attempt, spec: ContainerSpec, activity: Activity): Promise<void> {
+export async function awaitContainer(spec: ContainerSpec, activity: Activity): Promise<void> {
   await runtime.start(spec, activity);
   await containers().stopRetired(spec, activity);
 }

@@ -12,6 +12,6 @@ import { serviceSpecs } from "./site";
 export async function awaitService(attempt: Attempt, service: string, activity: Activity): Promise<void> {
   const spec = (await serviceSpecs(attempt.site, attempt.plan.to)).find(({ name }) => name === service);
   if (!spec) throw new PhaseError(`The settings have no service '${service}'.`);
-  if (isContainer(spec)) await awaitContainer(attempt, spec, activity);
+  if (isContainer(spec)) await awaitContainer(spec, activity);
   if (isDeployment(spec)) await awaitDeployment(attempt, spec, activity);
 }

@@ -26,6 +26,7 @@ export function planDeployments({ world, goal, from, to, stopped }: Situation): 
     image: deployment.image,
     keeps: current && from === to && !stopped ? deployment.attempt : null,
     rolls: !stopped,
+    budget: deployment.wantsBudget,
     after: deployment.dependsOn,
   }));
 }

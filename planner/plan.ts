@@ -143,6 +143,8 @@ export interface DeploymentPlan {
   readonly keeps: number | null;
   /** Whether the old pods go on until the new ones are ready. */
   readonly rolls: boolean;
+  /** Whether a PodDisruptionBudget is declared beside it. */
+  readonly budget: boolean;
   /** Services that must be ready first. */
   readonly after: readonly string[];
 }

@@ -138,6 +138,8 @@ export interface ServiceDeployment {
   /** Variables that its pods are given beside ConfigMap and Secret as a whole. */
   readonly ownVariables: readonly string[];
   readonly paused: boolean;
+  /** Whether it has several replicas, and no PodDisruptionBudget but perhaps this stack's. */
+  readonly wantsBudget: boolean;
   /** Who else writes it. */
   readonly owners: ObjectOwners;
   /** Services that must be ready before it changes. */

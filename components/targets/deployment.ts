@@ -2,7 +2,7 @@ import { createRequire } from "node:module";
 
 import type * as pulumi from "@pulumi/pulumi";
 
-import type { ContainerPlan } from "../../planner/plan";
+import type { DeployPlan } from "../../planner/plan";
 import type { Settings } from "../../settings";
 
 /** What every target is given: which release of which installation, in which attempt. */
@@ -10,7 +10,8 @@ export interface DeploymentArgs {
   readonly settings: Settings;
   readonly attempt: pulumi.Input<number>;
   readonly release: pulumi.Input<string>;
-  readonly containers: pulumi.Output<readonly ContainerPlan[] | undefined>;
+  /** What the plan declares: each target looks for its own part. */
+  readonly deploy: pulumi.Output<DeployPlan>;
   /** Of our own resources; absent for the default one. */
   readonly provider: pulumi.ProviderResource | undefined;
 }
@@ -25,10 +26,11 @@ type Deploy = new (name: string, args: DeploymentArgs, options?: pulumi.Componen
 // The SDKs of all targets would take long to load: only the one in use is.
 const load = createRequire(__filename);
 
-/** What runs where: one component per target. settings.ts refuses the targets that have none. */
-const targets: Readonly<Partial<Record<Settings["target"], () => Deploy>>> = {
+/** What runs where: one component per target. */
+const targets: Readonly<Record<Settings["target"], () => Deploy>> = {
   local: () => (load("./local") as typeof import("./local")).LocalDeployment,
   docker: () => (load("./docker") as typeof import("./docker")).DockerDeployment,
+  kubernetes: () => (load("./kubernetes") as typeof import("./kubernetes")).KubernetesDeployment,
 };
 
 /** Declares the services of the release on the target that the settings name. */
@@ -38,7 +40,5 @@ export function deployTo(
   args: DeploymentArgs,
   options: pulumi.ComponentResourceOptions,
 ): Deployment {
-  const component = targets[target];
-  if (!component) throw new Error(`target '${target}' passed the settings and has no deployment`);
-  return new (component())(name, args, options);
+  return new (targets[target]())(name, args, options);
 }

@@ -20,9 +20,9 @@ export class DockerDeployment extends pulumi.ComponentResource implements Deploy
     const { host } = args.settings.docker;
     const engine = host === "" ? undefined : new docker.Provider(`${name}-engine`, { host }, { parent: this });
     const before = pulumi.output(options?.dependsOn).apply((resources) => [resources ?? []].flat());
-    this.services = pulumi.all([args.containers, before]).apply(([containers, first]) => {
+    this.services = pulumi.all([args.deploy, before]).apply(([{ containers = [] }, first]) => {
       const ready = new Map<string, Readiness>();
-      for (const plan of containers ?? []) {
+      for (const plan of containers) {
         const earlier = plan.after.flatMap((service) => ready.get(service) ?? []);
         const dependsOn = [...first, ...earlier];
         ready.set(plan.service, this.#replace(`${name}-${plan.service}`, plan, { ...args, engine, dependsOn }));

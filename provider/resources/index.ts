@@ -13,6 +13,7 @@ export function resourceHandlers(): Readonly<Record<string, ResourceHandler>> {
     "upgrade:index:SchemaMigration": phaseHandler(phases.migrationWork),
     "upgrade:index:Environment": phaseHandler(phases.environmentWork),
     "upgrade:index:Retire": phaseHandler(phases.retireWork),
+    "upgrade:index:Manifests": phaseHandler(phases.manifestsWork),
     "upgrade:index:Readiness": phaseHandler(phases.readinessWork),
     "upgrade:index:Resume": phaseHandler(phases.resumeWork),
     "upgrade:index:Verification": phaseHandler(phases.verificationWork),

@@ -2,6 +2,7 @@ import { join } from "node:path";
 
 import type { StopAfter } from "../../phases/attempt";
 import { foreseeSuccessors } from "../../phases/containers";
+import { foreseeManifests } from "../../phases/deployments";
 import { describeDownLosses } from "../../phases/down-losses";
 import { describeEstimates } from "../../phases/estimates";
 import { describeRefusals, WorldFault } from "../../phases/faults";
@@ -192,6 +193,7 @@ async function preview(call: Call, inputs: Properties, now: Look): Promise<Prope
   const { log } = call;
   const plan = plannedBy(now);
   call.session.successors = foreseeSuccessors(inputs.settings as Site, plan, now.observation);
+  call.session.manifests = await foreseeManifests(inputs.settings as Site, plan, now.observation);
   for (const line of summarise(plan)) log.info(line);
   for (const line of plan.environment.compose?.left ?? []) log.warning(`Left for you: ${line}`);
   const estimates = await estimate(inputs.settings as Site, plan, now);
