@@ -10,14 +10,14 @@ import { deploymentPath, readDeployment, releaseOf } from "./read";
 /** What a Deployment was like before an attempt changed it; it stands in an annotation of the Deployment itself. */
 export interface Before {
   readonly attempt: number;
-  readonly release: string | null;
+  readonly release: string;
   readonly template: PodTemplate;
   readonly strategy: Strategy | null;
 }
 
 const schema = z.object({
   attempt: z.int(),
-  release: z.string().nullable(),
+  release: z.string(),
   template: z.looseObject({ spec: z.looseObject({ containers: z.array(z.looseObject({ name: z.string() })) }) }),
   strategy: z.looseObject({}).nullable(),
 });
@@ -33,27 +33,25 @@ export function readBefore({ metadata }: Deployment): Before | null {
   }
 }
 
-/** Which attempts there were. */
-export interface Attempts {
-  /** The present one. */
-  readonly attempt: number;
-  /** The last that was completed; 0 for none: what is remembered from later on is still the way back. */
-  readonly verified: number;
-}
-
 /**
- * Remembers a Deployment's template and strategy before they are changed; what an attempt has remembered that was not
- * completed stays.
+ * Makes a Deployment ready to be changed: remembers its template and strategy, and sees to it that its replicas stay what
+ * they are. What an earlier attempt has remembered stays when that has changed the Deployment already.
  *
+ * @param from - the present attempt, and the release that is the way back
  * @throws ClusterError
  */
-export async function rememberBefore(spec: DeploymentSpec, { attempt, verified }: Attempts): Promise<void> {
+export async function rememberBefore(
+  spec: DeploymentSpec,
+  from: Pick<Before, "attempt"> & { readonly release: string },
+): Promise<void> {
   const deployment = await readDeployment(spec);
-  const known = deployment && readBefore(deployment);
-  if (deployment === null || (known !== null && known.attempt > verified)) return;
-  const { template, strategy = null } = deployment.spec;
-  const before: Before = { attempt, release: releaseOf(deployment, spec.podContainer), template, strategy };
-  await annotate(spec, JSON.stringify(before));
+  if (deployment === null) return;
+  const isChanged = (releaseOf(deployment, spec.podContainer) ?? from.release) !== from.release;
+  if (!isChanged || readBefore(deployment)?.release !== from.release) {
+    const { template, strategy = null } = deployment.spec;
+    await annotate(spec, JSON.stringify({ ...from, template, strategy } satisfies Before));
+  }
+  await releaseReplicas(spec);
 }
 
 /** Forgets what is remembered: the attempt is completed. @throws ClusterError */
@@ -68,7 +66,7 @@ export async function forgetBefore(spec: DeploymentSpec): Promise<void> {
  *
  * @throws ClusterError
  */
-export async function releaseReplicas(spec: DeploymentSpec): Promise<void> {
+async function releaseReplicas(spec: DeploymentSpec): Promise<void> {
   const deployment = await readDeployment(spec);
   const managedFields = deployment && withoutReplicas(deployment);
   if (!managedFields) return;
@@ -94,7 +92,7 @@ export async function returnBefore(
   const deployment = await readDeployment(spec);
   const before = deployment && readBefore(deployment);
   if (deployment === null || before === null || isAsBefore(deployment, before)) return false;
-  if ((before.release ?? release) !== release)
+  if (before.release !== release)
     throw new ServiceError(
       spec.name,
       `Deployment '${spec.deployment}' is to get the template of ${release} again, but what is remembered of it is of ` +

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import type { ClusterPlace } from "../runtime";
 import { ClusterError, type Contacted, refusedError, unansweredError } from "./errors";
-import { chooseConfig,type ChosenConfig } from "./kubeconfig";
+import { chooseConfig, type ChosenConfig } from "./kubeconfig";
 import { fieldManager } from "./labels";
 
 /** A silent server must not hold up a preview. */

@@ -1,18 +1,23 @@
-import { createHash } from "node:crypto";
-
 import { z } from "zod";
 
 import type { ClusterPlace } from "../runtime";
-import { ask, patch, patchTypes } from "./client";
-import type { EnvironmentNames } from "./facts";
-import { gitopsOwner } from "./gitops";
+import { ask, connectionTo, patch, patchTypes } from "./client";
+import { namespaceOf } from "./cluster";
+import { ClusterError, noNamespace } from "./errors";
 import { annotations } from "./labels";
-import { type ForeignManager, foreignManagers } from "./managers";
+import { type Owners, ownersOf } from "./managers";
 import { configMapManifest, secretManifest } from "./manifest";
 import { collections, type ConfigMap, type KubernetesObject } from "./objects";
 
-/** Where a variable lives. */
+/** Which of the two objects holds a variable. */
 export type Home = "configMap" | "secret";
+
+/** The objects that hold an installation's variables. */
+export interface VariableNames {
+  readonly configMap: string;
+  /** Empty for none. */
+  readonly secret: string;
+}
 
 /** A variable; its value is secret. */
 export interface Variable {
@@ -24,37 +29,47 @@ export interface Variable {
 export interface KeptText {
   /** The `.env` that the objects were last made from, with comments and marks; secret. */
   readonly text: string;
-  /** Where variables lived that may be gone. */
+  /** Where variables live, and those lived that are gone. */
   readonly homes: Readonly<Record<string, Home>>;
 }
 
-/** One of the objects, as it is. */
-export interface DataFacts {
-  readonly object: KubernetesObject;
-  /** The GitOps tool that owns it, and what tells so. */
-  readonly gitops: string | null;
-  readonly foreign: readonly ForeignManager[];
+/** What the two objects hold, or are to hold; secret. */
+export interface Variables {
+  readonly configMap: Readonly<Record<string, string>>;
+  /** In clear. */
+  readonly secret: Readonly<Record<string, string>>;
+  readonly kept: KeptText | null;
+}
+
+/** One of the two objects, for the planner. */
+export interface VariableObject {
+  /** `ConfigMap octollm-config`. */
+  readonly name: string;
   /** Nobody can change it; it could only be made anew. */
   readonly immutable: boolean;
+  readonly owners: Owners;
 }
 
 /** An installation's variables as the cluster has them. */
 export interface Configuration {
-  /** By name; a variable that both objects have is the Secret's, as in a pod that names the Secret last. */
+  /** By name, in order; a variable that both objects have is the Secret's, as in a pod that names the Secret last. */
   readonly values: ReadonlyMap<string, Variable>;
   readonly kept: KeptText | null;
-  /** Null when there is no such object. */
-  readonly configMap: DataFacts | null;
-  readonly secret: DataFacts | null;
+  readonly objects: readonly VariableObject[];
+  readonly live: {
+    readonly configMap: ConfigMap;
+    /** Null for an installation without one. */
+    readonly secret: ConfigMap | null;
+  };
 }
 
 const keptSchema = z.object({ text: z.string(), homes: z.record(z.string(), z.enum(["configMap", "secret"])) });
 
-/** Reads an installation's variables; touches nothing. @throws ClusterError */
-export async function readConfiguration(place: ClusterPlace, names: EnvironmentNames): Promise<Configuration> {
+/** Reads an installation's variables; touches nothing. @throws ClusterError, also when there is no such object */
+export async function readConfiguration(place: ClusterPlace, names: VariableNames): Promise<Configuration> {
   const [configMap, secret] = await Promise.all([
-    ask<ConfigMap>(place, { path: pathOf(place, names, "configMap") }),
-    names.secret === "" ? null : ask<ConfigMap>(place, { path: pathOf(place, names, "secret") }),
+    readObject(place, names, "configMap"),
+    names.secret === "" ? null : readObject(place, names, "secret"),
   ]);
   const values = new Map<string, Variable>();
   for (const [key, value] of sorted(configMap)) values.set(key, { value, home: "configMap" });
@@ -62,16 +77,29 @@ export async function readConfiguration(place: ClusterPlace, names: EnvironmentN
     values.set(key, { value: Buffer.from(value, "base64").toString("utf8"), home: "secret" });
   return {
     values,
-    kept: readKept(names.secret === "" ? configMap : secret),
-    configMap: configMap && dataFacts(configMap),
-    secret: secret && dataFacts(secret),
+    kept: readKept(secret ?? configMap),
+    objects: [configMap, ...(secret ? [secret] : [])].map(describeObject),
+    live: { configMap, secret },
   };
 }
 
-function pathOf({ namespace }: ClusterPlace, { configMap, secret }: EnvironmentNames, home: Home): string {
-  return home === "configMap"
-    ? `${collections.configmaps(namespace)}/${configMap}`
-    : `${collections.secrets(namespace)}/${secret}`;
+async function readObject(place: ClusterPlace, names: VariableNames, home: Home): Promise<ConfigMap> {
+  const object = await ask<ConfigMap>(place, { path: pathOf(place, names, home) });
+  if (object) return { ...object, kind: kinds[home] };
+  const { server, context } = await connectionTo(place);
+  if ((await namespaceOf(place, place.namespace)) === null) throw noNamespace(place, { server, context });
+  throw new ClusterError(
+    `Namespace '${place.namespace}' (context '${context}') has no ${kinds[home]} '${names[home]}'. See: kubectl --context ` +
+      `${context} -n ${place.namespace} get configmaps,secrets. Correct it: octollm config set --path kubernetes.${home} <name>`,
+    404,
+  );
+}
+
+const kinds: Readonly<Record<Home, string>> = { configMap: "ConfigMap", secret: "Secret" };
+
+function pathOf({ namespace }: ClusterPlace, names: VariableNames, home: Home): string {
+  const collection = home === "configMap" ? collections.configmaps : collections.secrets;
+  return `${collection(namespace)}/${names[home]}`;
 }
 
 /** The server itself keeps no order. */
@@ -79,13 +107,16 @@ function sorted(object: ConfigMap | null): [string, string][] {
   return Object.entries(object?.data ?? {}).toSorted(([one], [other]) => (one < other ? -1 : 1));
 }
 
-function dataFacts(object: ConfigMap): DataFacts {
-  const { immutable = false } = object;
-  return { object, gitops: gitopsOwner(object), foreign: foreignManagers(object), immutable };
+function describeObject(object: ConfigMap): VariableObject {
+  return {
+    name: `${object.kind} ${object.metadata.name}`,
+    immutable: object.immutable === true,
+    owners: ownersOf(object, ({ path }) => path.startsWith(".data")),
+  };
 }
 
-function readKept(object: KubernetesObject | null): KeptText | null {
-  const text = object?.metadata.annotations?.[annotations.environment];
+function readKept(object: KubernetesObject): KeptText | null {
+  const text = object.metadata.annotations?.[annotations.environment];
   if (text === undefined) return null;
   try {
     return keptSchema.parse(JSON.parse(Buffer.from(text, "base64").toString("utf8")));
@@ -94,52 +125,25 @@ function readKept(object: KubernetesObject | null): KeptText | null {
   }
 }
 
-/** What is kept, as it stands in the annotation. Secret: it has values that were commented out. */
-export function keptAnnotation(kept: KeptText): string {
-  return Buffer.from(JSON.stringify(kept)).toString("base64");
-}
-
-/** Checksum of the variables: 12 hexadecimal digits; pods with the same one were given the same. */
-export function environmentChecksum(values: ReadonlyMap<string, Variable>): string {
-  const pairs = [...values].map(([key, { value }]) => [key, value] as const);
-  const ordered = pairs.toSorted(([one], [other]) => (one < other ? -1 : 1));
-  return createHash("sha256").update(JSON.stringify(ordered)).digest("hex").slice(0, 12);
-}
-
-/** What the two objects are to hold. */
-export interface ConfigurationContent {
-  readonly values: ReadonlyMap<string, Variable>;
-  readonly kept: KeptText | null;
-}
-
-/** The manifests of the two objects. The Secret's is secret, and null where there is to be none. */
+/**
+ * The manifests of the two objects. What is kept stands, encoded, in an annotation of the Secret, where there is one: it may
+ * have values that were commented out.
+ *
+ * @param live - the objects as they are
+ * @returns the Secret's is secret, and null where there is none
+ */
 export function configurationManifests(
-  { namespace }: Pick<ClusterPlace, "namespace">,
-  names: EnvironmentNames,
-  { values, kept }: ConfigurationContent,
-  live: Pick<Configuration, "configMap" | "secret">,
+  { live }: Pick<Configuration, "live">,
+  { configMap, secret, kept }: Variables,
 ): { readonly configMap: KubernetesObject; readonly secret: KubernetesObject | null } {
-  const dataOf = (home: Home) =>
-    Object.fromEntries([...values].flatMap(([key, one]) => (one.home === home ? [[key, one.value] as const] : [])));
-  const annotation = kept && keptAnnotation(kept);
-  const hasSecret = names.secret !== "";
+  const annotation = kept && Buffer.from(JSON.stringify(kept)).toString("base64");
   return {
     configMap: configMapManifest({
-      namespace,
-      name: names.configMap,
-      live: live.configMap?.object ?? null,
-      data: dataOf("configMap"),
-      kept: hasSecret ? null : annotation,
+      live: live.configMap,
+      data: configMap,
+      kept: live.secret === null ? annotation : null,
     }),
-    secret: hasSecret
-      ? secretManifest({
-          namespace,
-          name: names.secret,
-          live: live.secret?.object ?? null,
-          data: dataOf("secret"),
-          kept: annotation,
-        })
-      : null,
+    secret: live.secret && secretManifest({ live: live.secret, data: secret, kept: annotation }),
   };
 }
 
@@ -150,12 +154,12 @@ export function configurationManifests(
  */
 export async function applyConfiguration(
   place: ClusterPlace,
-  names: EnvironmentNames,
-  content: ConfigurationContent,
+  names: VariableNames,
+  variables: Variables,
 ): Promise<void> {
-  const { configMap, secret } = configurationManifests(place, names, content, await readConfiguration(place, names));
-  await applyExactly(place, pathOf(place, names, "configMap"), configMap);
-  if (secret) await applyExactly(place, pathOf(place, names, "secret"), secret);
+  const manifests = configurationManifests(await readConfiguration(place, names), variables);
+  await applyExactly(place, pathOf(place, names, "configMap"), manifests.configMap);
+  if (manifests.secret) await applyExactly(place, pathOf(place, names, "secret"), manifests.secret);
 }
 
 async function applyExactly(place: ClusterPlace, path: string, manifest: KubernetesObject): Promise<void> {
@@ -164,6 +168,5 @@ async function applyExactly(place: ClusterPlace, path: string, manifest: Kuberne
   const wanted = (manifest as ConfigMap).data ?? {};
   const surplus = Object.keys(applied.data ?? {}).filter((key) => !Object.hasOwn(wanted, key));
   if (surplus.length === 0) return;
-  const data = Object.fromEntries(surplus.map((key) => [key, null]));
-  await patch(place, { path, body: { data } });
+  await patch(place, { path, body: { data: Object.fromEntries(surplus.map((key) => [key, null])) } });
 }

@@ -1,4 +1,5 @@
 import type { ClusterPlace } from "../runtime";
+import { wholeSources } from "./facts";
 import { collections, type Container, type Deployment, type Service } from "./objects";
 import { list, releaseOf } from "./read";
 import { selects } from "./selector";
@@ -59,14 +60,12 @@ export async function discoverDeployments(place: ClusterPlace): Promise<Discover
 function describeDeployment(deployment: Deployment): DiscoveredDeployment {
   const { metadata, spec, status } = deployment;
   const { containers, terminationGracePeriodSeconds = 30 } = spec.template.spec;
-  const sources = containers.flatMap(({ envFrom = [] }) => envFrom);
   return {
     name: metadata.name,
     containers: containers.map((container) => describePart(deployment, container)),
     replicas: spec.replicas ?? 1,
     readyReplicas: status?.readyReplicas ?? 0,
-    configMaps: [...new Set(sources.flatMap(({ configMapRef }) => configMapRef?.name ?? []))],
-    secrets: [...new Set(sources.flatMap(({ secretRef }) => secretRef?.name ?? []))],
+    ...wholeSources(containers),
     graceSeconds: terminationGracePeriodSeconds,
   };
 }

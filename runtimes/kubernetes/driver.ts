@@ -1,12 +1,11 @@
 // All that others may use of Deployments, so that one `require` loads it.
-export { forgetBefore, releaseReplicas, rememberBefore, returnBefore } from "./before";
+export { forgetBefore, rememberBefore, returnBefore } from "./before";
 export { clusterFacts } from "./cluster";
-export { applyConfiguration, configurationManifests, environmentChecksum, readConfiguration } from "./configuration";
+export { applyConfiguration, configurationManifests, readConfiguration } from "./configuration";
 export { discoverDeployments } from "./discover";
 export { ClusterError } from "./errors";
 export { podPlace } from "./exec";
 export { deploymentFacts } from "./facts";
 export { forwardTo } from "./forward";
-export { conflicts } from "./managers";
 export { budgetManifest, deploymentManifest } from "./manifest";
 export { deploymentRuntime } from "./service";

@@ -32,6 +32,15 @@ export function kubectl({ kubeconfig, namespace }: ClusterPlace, context: string
   return `kubectl${config} --context ${context} -n ${namespace} ${words}`;
 }
 
+/** What is wrong when there is no such namespace. */
+export function noNamespace({ namespace }: ClusterPlace, contacted: Contacted): ClusterError {
+  return new ClusterError(
+    `${describeServer(contacted)} has no namespace '${namespace}'. See which there are: kubectl --context ${contacted.context} ` +
+      `get namespaces. Correct it: octollm config set --path kubernetes.namespace <name>`,
+    404,
+  );
+}
+
 const unreachable: Readonly<Record<string, string>> = {
   ECONNREFUSED: "nothing listens there",
   ENOTFOUND: "its host is not known",

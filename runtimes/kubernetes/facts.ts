@@ -1,10 +1,10 @@
 import type { DeploymentSpec } from "../runtime";
-import { type Before,readBefore } from "./before";
-import { gitopsOwner } from "./gitops";
-import { annotations } from "./labels";
-import { type ForeignManager, foreignManagers } from "./managers";
-import { serviceContainer } from "./manifest";
-import { type Autoscaler, collections, type Deployment, type DisruptionBudget, type PodSpec } from "./objects";
+import { type Before, readBefore } from "./before";
+import { ClusterError } from "./errors";
+import { annotations, fieldManager } from "./labels";
+import { changedBy, type Owners, ownersOf } from "./managers";
+import { deploymentManifest, serviceContainer } from "./manifest";
+import { type Autoscaler, collections, type Container, type Deployment, type DisruptionBudget } from "./objects";
 import { attemptOf, list, readDeployment, releaseOf, rememberedReplicas } from "./read";
 import { selects } from "./selector";
 
@@ -14,7 +14,7 @@ export interface DeploymentFacts {
   readonly release: string | null;
   /** Number of the attempt that declared it; null for one that the stack has not declared. */
   readonly attempt: number | null;
-  /** Of the container that is the service; empty when there is no such container. */
+  /** Of the container that is the service. */
   readonly image: string;
   /** What is asked for now. */
   readonly replicas: number;
@@ -22,37 +22,29 @@ export interface DeploymentFacts {
   readonly remembered: number | null;
   /** Name of the HorizontalPodAutoscaler that scales it. */
   readonly autoscaler: string | null;
-  /** The GitOps tool that owns it, and what tells so. */
-  readonly gitops: string | null;
-  /** Other programs that own fields of it. */
-  readonly foreign: readonly ForeignManager[];
+  /** Who else writes it. */
+  readonly owners: Owners;
   /** Of the environment that its template was declared with. */
   readonly checksum: string | null;
-  /** Whether its pods are given variables of the ConfigMap, and of the Secret. */
-  readonly usesConfigMap: boolean;
-  readonly usesSecret: boolean;
-  /** Names of variables that the container is given by value: those of ConfigMap and Secret do not reach it. */
-  readonly ownEnvironment: readonly string[];
+  /** ConfigMaps and Secrets that the container is given whole. */
+  readonly sources: { readonly configMaps: readonly string[]; readonly secrets: readonly string[] };
+  /** Variables that the container is given by value: those of ConfigMap and Secret do not reach it. */
+  readonly ownVariables: readonly string[];
   readonly paused: boolean;
-  /** Whether a PodDisruptionBudget selects its pods. */
-  readonly hasBudget: boolean;
+  /** The PodDisruptionBudget of its pods; `theirs` also for one of its name that is of others. */
+  readonly budget: "ours" | "theirs" | null;
   /** What it was before an attempt that has not been completed. */
   readonly before: Pick<Before, "attempt" | "release"> | null;
-  /** Names of its containers, in their order. */
-  readonly containers: readonly string[];
   /** The object as it is. */
   readonly object: Deployment;
 }
 
-/** The objects that hold an installation's variables. */
-export interface EnvironmentNames {
-  readonly configMap: string;
-  /** Empty for none. */
-  readonly secret: string;
-}
-
-/** What a service's Deployment is like; null when there is none. @throws ClusterError */
-export async function deploymentFacts(spec: DeploymentSpec, names: EnvironmentNames): Promise<DeploymentFacts | null> {
+/**
+ * What a service's Deployment is like; null when there is none.
+ *
+ * @throws ClusterError, also when it has no such container
+ */
+export async function deploymentFacts(spec: DeploymentSpec): Promise<DeploymentFacts | null> {
   const { cluster, podContainer } = spec;
   const [object, autoscalers, budgets] = await Promise.all([
     readDeployment(spec),
@@ -62,25 +54,44 @@ export async function deploymentFacts(spec: DeploymentSpec, names: EnvironmentNa
   if (object === null) return null;
   const { template, replicas = 1, paused = false } = object.spec;
   const container = serviceContainer(template.spec, podContainer);
+  if (!container) throw noContainer(spec, object);
   const before = readBefore(object);
+  // Whatever an upgrade would change: its attempt and checksum are others than those of any before.
+  const anyManifest = deploymentManifest({ object }, spec, { attempt: -1, checksum: "" });
   return {
     release: releaseOf(object, podContainer),
     attempt: attemptOf(object),
-    image: container?.image ?? "",
+    image: container.image ?? "",
     replicas,
     remembered: rememberedReplicas(object),
     autoscaler: autoscalerOf(object, autoscalers),
-    gitops: gitopsOwner(object),
-    foreign: foreignManagers(object),
+    owners: ownersOf(object, changedBy(object, anyManifest)),
     checksum: template.metadata?.annotations?.[annotations.environment] ?? null,
-    ...uses(template.spec, names),
-    ownEnvironment: (container?.env ?? []).flatMap(({ name, valueFrom }) => (valueFrom ? [] : [name])),
+    sources: wholeSources([container]),
+    ownVariables: (container.env ?? []).map(({ name }) => name),
     paused,
-    hasBudget: budgets.some(({ spec: { selector } }) => selector && selects(selector, template.metadata?.labels)),
+    budget: budgetOf(object, budgets),
     before: before && { attempt: before.attempt, release: before.release },
-    containers: template.spec.containers.map(({ name }) => name),
     object,
   };
+}
+
+/** ConfigMaps and Secrets that containers are given whole. */
+export function wholeSources(containers: readonly Container[]): DeploymentFacts["sources"] {
+  const sources = containers.flatMap(({ envFrom = [] }) => envFrom);
+  return {
+    configMaps: [...new Set(sources.flatMap(({ configMapRef }) => configMapRef?.name ?? []))],
+    secrets: [...new Set(sources.flatMap(({ secretRef }) => secretRef?.name ?? []))],
+  };
+}
+
+function noContainer({ deployment, podContainer, name }: DeploymentSpec, { spec }: Deployment): ClusterError {
+  const names = spec.template.spec.containers.map((container) => container.name);
+  return new ClusterError(
+    `Deployment '${deployment}' has no container '${podContainer}': it has ${names.join(", ")}. Correct podContainer of service ` +
+      `'${name}' in octollm:services.`,
+    null,
+  );
 }
 
 function autoscalerOf({ metadata }: Deployment, autoscalers: readonly Autoscaler[]): string | null {
@@ -90,22 +101,14 @@ function autoscalerOf({ metadata }: Deployment, autoscalers: readonly Autoscaler
   return found?.metadata.name ?? null;
 }
 
-function uses(
-  { containers, initContainers = [], volumes = [] }: PodSpec,
-  { configMap, secret }: EnvironmentNames,
-): Pick<DeploymentFacts, "usesConfigMap" | "usesSecret"> {
-  const all = [...containers, ...initContainers];
-  const sources = all.flatMap(({ envFrom = [] }) => envFrom);
-  const single = all.flatMap(({ env = [] }) => env.flatMap(({ valueFrom }) => valueFrom ?? []));
-  const configMaps = [
-    ...sources.map(({ configMapRef }) => configMapRef?.name),
-    ...single.map(({ configMapKeyRef }) => configMapKeyRef?.name),
-    ...volumes.map(({ configMap: volume }) => volume?.name),
-  ];
-  const secrets = [
-    ...sources.map(({ secretRef }) => secretRef?.name),
-    ...single.map(({ secretKeyRef }) => secretKeyRef?.name),
-    ...volumes.map(({ secret: volume }) => volume?.secretName),
-  ];
-  return { usesConfigMap: configMaps.includes(configMap), usesSecret: secret !== "" && secrets.includes(secret) };
+function budgetOf({ metadata, spec }: Deployment, budgets: readonly DisruptionBudget[]): DeploymentFacts["budget"] {
+  const { labels } = spec.template.metadata ?? {};
+  const concerned = budgets.filter(
+    (budget) =>
+      budget.metadata.name === metadata.name || (budget.spec.selector && selects(budget.spec.selector, labels)),
+  );
+  const isOurs = (budget: DisruptionBudget) =>
+    budget.metadata.annotations?.[annotations.patchFieldManager] === fieldManager;
+  if (concerned.length === 0) return null;
+  return concerned.every(isOurs) ? "ours" : "theirs";
 }

@@ -1,51 +1,49 @@
+import { gitopsOwner } from "./gitops";
 import { fieldManager } from "./labels";
 import type { Fields, KubernetesObject, ManagedFields } from "./objects";
-
-/** A field manager that is not ours, with what it owns. */
-export interface ForeignManager {
-  readonly manager: string;
-  /** As conflicts name them: `.spec.template.spec.containers[name="web"].image`. */
-  readonly fields: readonly string[];
-}
 
 /** People with kubectl, Pulumi, this program, and the cluster itself; all others are asked before their fields are changed. */
 const familiar = /^(kubectl|pulumi)|^kube-controller-manager$/;
 
 /** Whether fields of a manager may be taken over without asking. */
-export function isFamiliar(manager: string): boolean {
+function isFamiliar(manager: string): boolean {
   return manager === fieldManager || familiar.test(manager);
 }
 
-/** Which other programs own fields of an object; its status and what only tells when it was applied do not count. */
-export function foreignManagers({ metadata }: KubernetesObject): ForeignManager[] {
-  const owned = new Map<string, string[]>();
-  for (const entry of metadata.managedFields ?? []) {
-    const { manager = "", subresource, fieldsV1 = {} } = entry;
-    if (subresource !== undefined || isFamiliar(manager)) continue;
-    const fields = leaves(fieldsV1).map(({ path }) => path);
-    if (fields.length > 0) owned.set(manager, [...(owned.get(manager) ?? []), ...fields]);
-  }
-  return [...owned].map(([manager, fields]) => ({ manager, fields }));
+/** Who besides the operator and this program writes an object. */
+export interface Owners {
+  /** The GitOps tool that owns it and would put back what is changed, with what tells so; null for none. */
+  readonly gitops: string | null;
+  /** Fields that are changed here and that another field manager owns: `helm: .spec.template.spec.containers[name="web"].image`. */
+  readonly foreign: readonly string[];
 }
 
 /**
- * Fields of other managers that a manifest would change: what server-side apply would refuse without force.
+ * Who else writes an object.
  *
- * @param live - the object as it is
- * @param manifest - as it is to be
+ * @param changes - whether a field of another manager is one that is changed here
  */
-export function conflicts(live: KubernetesObject, manifest: object): ForeignManager[] {
-  const found = new Map<string, string[]>();
-  for (const { manager = "", subresource, fieldsV1 = {} } of live.metadata.managedFields ?? []) {
-    if (subresource !== undefined || isFamiliar(manager)) continue;
-    const changed = leaves(fieldsV1).filter(({ keys }) => {
-      const [before, after] = [valueAt(live, keys), valueAt(manifest, keys)];
-      return after !== undefined && JSON.stringify(before) !== JSON.stringify(after);
-    });
-    if (changed.length > 0)
-      found.set(manager, [...new Set([...(found.get(manager) ?? []), ...changed.map(({ path }) => path)])]);
-  }
-  return [...found].map(([manager, fields]) => ({ manager, fields }));
+export function ownersOf(object: KubernetesObject, changes: (field: OwnedField) => boolean): Owners {
+  const fields = foreignFields(object).filter(changes);
+  return {
+    gitops: gitopsOwner(object),
+    foreign: [...new Set(fields.map(({ manager, path }) => `${manager}: ${path}`))],
+  };
+}
+
+/** Whether a manifest gives a field another value than it has. */
+export function changedBy(live: KubernetesObject, manifest: object): (field: OwnedField) => boolean {
+  return ({ keys }) => {
+    const [before, after] = [valueAt(live, keys), valueAt(manifest, keys)];
+    return after !== undefined && JSON.stringify(before) !== JSON.stringify(after);
+  };
+}
+
+/** What other managers own; an object's status and its scale are no part of a manifest. */
+function foreignFields({ metadata }: KubernetesObject): OwnedField[] {
+  return (metadata.managedFields ?? []).flatMap(({ manager = "", subresource, fieldsV1 = {} }) =>
+    subresource !== undefined || isFamiliar(manager) ? [] : leaves(fieldsV1).map((leaf) => ({ manager, ...leaf })),
+  );
 }
 
 /**
@@ -59,17 +57,24 @@ export function withoutReplicas({ metadata }: KubernetesObject): readonly Manage
   const isOwner = ({ manager = "", subresource, fieldsV1 }: ManagedFields) =>
     subresource === undefined && isFamiliar(manager) && fieldsV1?.["f:spec"]?.["f:replicas"] !== undefined;
   if (!entries.some(isOwner)) return null;
-  return entries.map((entry) => {
+  return entries.map((entry): ManagedFields => {
     if (!isOwner(entry)) return entry;
-    const { "f:spec": spec, ...others } = entry.fieldsV1 ?? {};
-    const { "f:replicas": replicas, ...rest } = spec ?? {};
-    return { ...entry, fieldsV1: replicas ? { ...others, "f:spec": rest } : entry.fieldsV1 };
-  }) as ManagedFields[];
+    const { "f:spec": spec = {}, ...others } = entry.fieldsV1 ?? {};
+    const kept = Object.fromEntries(Object.entries(spec).filter(([key]) => key !== "f:replicas"));
+    return { ...entry, fieldsV1: { ...others, "f:spec": kept } };
+  });
 }
 
+/** A field without fields below it. */
 interface Leaf {
+  /** As conflicts name it: `.spec.template.spec.containers[name="web"].image`. */
   readonly path: string;
   readonly keys: readonly string[];
+}
+
+/** A field that another field manager owns. */
+export interface OwnedField extends Leaf {
+  readonly manager: string;
 }
 
 function leaves(fields: Fields, keys: readonly string[] = []): Leaf[] {

@@ -1,29 +1,27 @@
+import type { DeploymentSpec } from "../runtime";
+import type { DeploymentFacts } from "./facts";
 import { annotations, fieldManager } from "./labels";
 import type { Container, Deployment, KubernetesObject, Metadata, PodSpec, Strategy } from "./objects";
 
-/** What of a Deployment changes from one release to another. */
-export interface Wanted {
-  readonly image: string;
-  readonly release: string;
+export type { KubernetesObject } from "./objects";
+
+/** What a manifest is of besides image and release. */
+export interface Declaring {
+  /** The attempt that declares it. */
   readonly attempt: number;
-  /** Of the environment; the pods are replaced when it changes. */
+  /** Of the variables; the pods are replaced when it changes. */
   readonly checksum: string;
-  /** Of the container; 0 for none. */
-  readonly port: number;
-  /** Path that answers 2xx when a pod is well. */
-  readonly health: string;
-  /** The container that is the service; empty for the first. */
-  readonly podContainer: string;
 }
+
+type Wanted = Declaring & Pick<DeploymentSpec, "image" | "release" | "port" | "health" | "podContainer">;
 
 /** Seconds in which a pod that is to end still serves: until then every node knows that it is gone. */
 const drainSeconds = 5;
 
-/** Written by the server or by kubectl; a manifest says nothing of them. */
-const notDeclared = new Set([
+/** Annotations that the server, kubectl or the running attempt writes; a manifest says nothing of them. */
+const notDeclared = new Set<string>([
   "deployment.kubernetes.io/revision",
   "kubectl.kubernetes.io/last-applied-configuration",
-  "pulumi.com/autonamed",
   annotations.before,
   annotations.replicas,
 ]);
@@ -31,33 +29,38 @@ const notDeclared = new Set([
 /**
  * A Deployment as it is to be: the live one with another image and environment, and what an upgrade without failed requests
  * needs. Its replicas are not in it: whoever scales it keeps doing so.
- *
- * @param live - the object as it is
  */
-export function deploymentManifest(live: Deployment, wanted: Wanted): Deployment {
-  const { replicas: _, ...spec } = live.spec;
+export function deploymentManifest(
+  { object }: Pick<DeploymentFacts, "object">,
+  spec: Omit<Wanted, keyof Declaring>,
+  declaring: Declaring,
+): Deployment {
+  const { image, release, port, health, podContainer } = spec;
+  const wanted = { image, release, port, health, podContainer, ...declaring };
+  const { template, strategy, ...live } = object.spec;
   return {
     apiVersion: "apps/v1",
     kind: "Deployment",
-    metadata: declaredMetadata(live.metadata, {
+    metadata: declaredMetadata(object.metadata, {
       [annotations.attempt]: String(wanted.attempt),
-      [annotations.changeCause]: `OctoLLM ${wanted.release} (attempt ${wanted.attempt})`,
+      [annotations.changeCause]: `OctoLLM ${release} (attempt ${wanted.attempt})`,
       ...forPulumi,
     }),
     spec: {
-      ...spec,
-      strategy: withoutGap(spec.strategy),
+      ...without(live, "replicas"),
+      selector: live.selector,
+      strategy: withoutGap(strategy),
       template: {
-        ...spec.template,
+        ...template,
         metadata: {
-          ...withoutNull(spec.template.metadata ?? {}),
+          ...withoutNull(template.metadata ?? {}),
           annotations: {
-            ...spec.template.metadata?.annotations,
-            [annotations.release]: wanted.release,
+            ...template.metadata?.annotations,
+            [annotations.release]: release,
             [annotations.environment]: wanted.checksum,
           },
         },
-        spec: podSpec(spec.template.spec, wanted),
+        spec: podSpec(template.spec, wanted),
       },
     },
   };
@@ -66,7 +69,7 @@ export function deploymentManifest(live: Deployment, wanted: Wanted): Deployment
 const forPulumi = { [annotations.skipAwait]: "true", [annotations.patchFieldManager]: fieldManager };
 
 /** Name, labels and annotations, without what the server keeps. */
-export function declaredMetadata(
+function declaredMetadata(
   { name, namespace, labels, annotations: own = {} }: Metadata,
   more: Readonly<Record<string, string>>,
 ): Metadata {
@@ -79,9 +82,13 @@ export function declaredMetadata(
   };
 }
 
+/** The server answers with `creationTimestamp: null` in a template. */
 function withoutNull(metadata: Partial<Metadata>): Partial<Metadata> {
-  // The server answers with `creationTimestamp: null` in a template.
   return Object.fromEntries(Object.entries(metadata).filter(([, value]) => (value as unknown) !== null));
+}
+
+function without<T extends object>(object: T, name: keyof T & string): Partial<T> {
+  return Object.fromEntries(Object.entries(object).filter(([key]) => key !== name)) as Partial<T>;
 }
 
 /** No pod ends before the one that follows it is ready; who wants all to end first has said so. */
@@ -95,11 +102,12 @@ function withoutGap(strategy: Strategy = {}): Strategy {
 function podSpec(spec: PodSpec, wanted: Wanted): PodSpec {
   const service = serviceContainer(spec, wanted.podContainer);
   const { terminationGracePeriodSeconds: grace = 30 } = spec;
-  const drains = service?.lifecycle?.preStop === undefined;
+  // The time in which it still serves is part of the time in which it has to end.
+  const isShort = service?.lifecycle?.preStop === undefined && grace <= drainSeconds;
   return {
     ...spec,
     containers: spec.containers.map((container) => (container === service ? serving(container, wanted) : container)),
-    ...(drains && grace <= drainSeconds ? { terminationGracePeriodSeconds: grace + drainSeconds } : {}),
+    ...(isShort ? { terminationGracePeriodSeconds: grace + drainSeconds } : {}),
   };
 }
 
@@ -110,12 +118,8 @@ export function serviceContainer({ containers }: PodSpec, name: string): Contain
 
 function serving(container: Container, { image, port, health }: Wanted): Container {
   const preStop = container.lifecycle?.preStop ?? { sleep: { seconds: drainSeconds } };
-  const probe = {
-    httpGet: { path: health, port, scheme: "HTTP" },
-    periodSeconds: 2,
-    timeoutSeconds: 2,
-    failureThreshold: 3,
-  };
+  const httpGet = { path: health, port, scheme: "HTTP" };
+  const probe = { httpGet, periodSeconds: 2, timeoutSeconds: 2, failureThreshold: 3 };
   return {
     ...container,
     image,
@@ -124,58 +128,64 @@ function serving(container: Container, { image, port, health }: Wanted): Contain
   };
 }
 
-/** Part of an environment that is one object: a ConfigMap, or a Secret. */
+/** A ConfigMap or Secret as it is to be. */
 export interface DeclaredData {
-  readonly namespace: string;
-  readonly name: string;
-  /** The object as it is; null for one that is to be made. */
-  readonly live: KubernetesObject | null;
-  /** By variable; of a Secret in clear. */
+  /** As it is. */
+  readonly live: KubernetesObject;
+  /** By variable, in clear. */
   readonly data: Readonly<Record<string, string>>;
   /** What is kept of the environment's text, in the one object that keeps it; null in the other. */
   readonly kept: string | null;
 }
 
 /** The ConfigMap of an environment. */
-export function configMapManifest(declared: DeclaredData): KubernetesObject {
-  const { binaryData } = (declared.live ?? {}) as { binaryData?: unknown };
+export function configMapManifest({ live, data, kept }: DeclaredData): KubernetesObject {
+  const { binaryData } = live as { binaryData?: unknown };
   return {
     apiVersion: "v1",
     kind: "ConfigMap",
-    metadata: dataMetadata(declared),
-    data: declared.data,
-    ...(binaryData === undefined ? {} : { binaryData }),
-  } as KubernetesObject;
+    metadata: dataMetadata(live, kept),
+    ...{ data, ...(binaryData === undefined ? {} : { binaryData }) },
+  };
 }
 
 /** The Secret of an environment; secret. */
-export function secretManifest(declared: DeclaredData): KubernetesObject {
-  const { type = "Opaque" } = (declared.live ?? {}) as { type?: string };
-  const encoded = Object.entries(declared.data).map(([key, value]) => [key, Buffer.from(value).toString("base64")]);
+export function secretManifest({ live, data, kept }: DeclaredData): KubernetesObject {
+  const { type = "Opaque" } = live as { type?: string };
+  const encoded = Object.entries(data).map(([key, value]) => [key, Buffer.from(value).toString("base64")]);
   return {
     apiVersion: "v1",
     kind: "Secret",
-    metadata: dataMetadata(declared),
-    type,
-    data: Object.fromEntries(encoded) as Record<string, string>,
-  } as KubernetesObject;
+    metadata: dataMetadata(live, kept),
+    ...{ type, data: Object.fromEntries(encoded) as Record<string, string> },
+  };
 }
 
-function dataMetadata({ live, name, namespace, kept }: DeclaredData): Metadata {
-  const { [annotations.environment]: _, ...own } = live?.metadata.annotations ?? {};
+function dataMetadata({ metadata }: KubernetesObject, kept: string | null): Metadata {
+  const own = without(metadata.annotations ?? {}, annotations.environment) as Record<string, string>;
   return declaredMetadata(
-    { ...live?.metadata, name, namespace, annotations: own },
+    { ...metadata, annotations: own },
     { ...(kept === null ? {} : { [annotations.environment]: kept }), ...forPulumi },
   );
 }
 
-/** A PodDisruptionBudget for a Deployment of several replicas: one pod at a time may be evicted. */
-export function budgetManifest({ metadata, spec }: Deployment): KubernetesObject {
-  const { name, namespace } = metadata;
+/**
+ * A PodDisruptionBudget for a service of several replicas: one pod at a time may be evicted.
+ *
+ * @returns null where there is no need of one, or the operator has his own
+ */
+export function budgetManifest({
+  object,
+  replicas,
+  remembered,
+  budget,
+}: Pick<DeploymentFacts, "object" | "replicas" | "remembered" | "budget">): KubernetesObject | null {
+  if (budget === "theirs" || (budget === null && (remembered ?? replicas) < 2)) return null;
+  const { name, namespace } = object.metadata;
   return {
     apiVersion: "policy/v1",
     kind: "PodDisruptionBudget",
     metadata: { name, ...(namespace === undefined ? {} : { namespace }), annotations: forPulumi },
-    spec: { maxUnavailable: 1, selector: spec.selector },
-  } as KubernetesObject;
+    ...{ spec: { maxUnavailable: 1, selector: object.spec.selector } },
+  };
 }

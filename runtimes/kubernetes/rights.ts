@@ -1,21 +1,20 @@
 import type { ClusterPlace } from "../runtime";
 import { ask } from "./client";
 
-/** What a right is needed for. */
-export type Need =
-  /** By every upgrade. */
-  | "always"
-  /** Only where the database is reached through a pod. */
-  | "database"
-  /** Only where services are asked how they are. */
-  | "health";
+/** What is done in a cluster besides what every upgrade does. */
+export interface Needs {
+  /** Ports of pods are forwarded: services are asked how they are, or the database is reached so. */
+  readonly forwards: boolean;
+  /** PostgreSQL's programs may have to be run in the database's pod. */
+  readonly execs?: boolean;
+}
 
 /** Rights to one kind of thing in the namespace. */
 export interface Right {
   readonly group: string;
   readonly resource: string;
   readonly verbs: readonly string[];
-  readonly need: Need;
+  readonly need: "always" | keyof Needs;
 }
 
 const declared = ["get", "list", "watch", "create", "patch"] as const;
@@ -34,9 +33,9 @@ export const rights: readonly Right[] = [
   { group: "", resource: "secrets", verbs: declared, need: "always" },
   { group: "", resource: "pods", verbs: observed, need: "always" },
   { group: "", resource: "pods/log", verbs: ["get"], need: "always" },
-  { group: "", resource: "services", verbs: ["get"], need: "database" },
-  { group: "", resource: "pods/exec", verbs: connected, need: "database" },
-  { group: "", resource: "pods/portforward", verbs: connected, need: "health" },
+  { group: "", resource: "services", verbs: ["get"], need: "forwards" },
+  { group: "", resource: "pods/exec", verbs: connected, need: "execs" },
+  { group: "", resource: "pods/portforward", verbs: connected, need: "forwards" },
 ];
 
 /** Rights that make texts better, and are not missed. */
@@ -64,9 +63,9 @@ interface Wanted {
  *
  * @throws ClusterError
  */
-export async function missingRights(place: ClusterPlace, needs: ReadonlySet<Need>): Promise<string[]> {
+export async function missingRights(place: ClusterPlace, needs: Needs): Promise<string[]> {
   const wanted = rights
-    .filter(({ need }) => needs.has(need) || (need === "health" && needs.has("database")))
+    .filter(({ need }) => need === "always" || needs[need] === true)
     .flatMap(({ group, resource, verbs }) => verbs.map((verb): Wanted => ({ group, resource, verb })));
   const review = await ask<{ status?: { resourceRules?: readonly Rule[] } }>(place, {
     method: "POST",
