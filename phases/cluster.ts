@@ -7,7 +7,7 @@ import type { Catalogue } from "../releases/release";
 import { deployments } from "../runtimes/driver";
 import type { Configuration, Variables } from "../runtimes/kubernetes/configuration";
 import { PhaseError } from "./attempt";
-import type { ClusterSettings } from "./site";
+import type { ClusterSettings, Site } from "./site";
 
 /** The variables of an installation on Kubernetes as an `.env`, and the objects that they were read from. */
 export interface ClusterEnvironment {
@@ -74,16 +74,23 @@ export function placeVariables(
   return {
     configMap: of("configMap"),
     secret: of("secret"),
-    kept: kept !== null || hasComments ? { text: file.toString(), homes: Object.fromEntries([...known, ...homes]) } : null,
+    kept:
+      kept !== null || hasComments ? { text: file.toString(), homes: Object.fromEntries([...known, ...homes]) } : null,
   };
 }
 
 /** Looks at the cluster as far as the plan depends on it. @throws ClusterError when it does not answer */
 export async function lookAtCluster(
-  cluster: ClusterSettings,
+  site: Pick<Site, "kubernetes" | "database" | "services">,
   { configuration }: ClusterEnvironment,
-  needs: { readonly forwards: boolean },
 ): Promise<ClusterWorld> {
-  const { name, missingRights } = await deployments().clusterFacts(cluster, needs);
+  const forwards = Boolean(site.database.service) || site.services.some(({ port }) => port !== 0);
+  const { name, missingRights } = await deployments().clusterFacts(clusterOf(site), { forwards });
   return { name, missingRights, variables: configuration.objects };
+}
+
+/** The cluster of a site whose services are Deployments. */
+export function clusterOf({ kubernetes }: Pick<Site, "kubernetes">): ClusterSettings {
+  if (!kubernetes) throw new Error("the site is no installation on Kubernetes");
+  return kubernetes;
 }

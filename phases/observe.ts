@@ -19,12 +19,20 @@ import { type BackupFolder, readBackupFolder } from "./backup-folder";
 import { type ClusterEnvironment, lookAtCluster, readClusterEnvironment } from "./cluster";
 import { asRead, readCompose } from "./compose";
 import { observeContainers, type ObservedContainer } from "./containers";
-import { observeDeployments, type ObservedDeployment } from "./deployments";
+import { type ObservedDeployment, observeDeployments } from "./deployments";
 import { readDisk } from "./disk";
 import { FaultCollector, type ObservedService } from "./faults";
 import { withKeptReleases } from "./kept-releases";
 import { type DatabaseLook, lookAtDatabase, lookAtTables, readRestoreWorld } from "./restore-facts";
-import { catalogueFolder, environmentName, readAddress, readEnvironment, serviceSpecs, type Site, toolPlace } from "./site";
+import {
+  catalogueFolder,
+  environmentName,
+  readAddress,
+  readEnvironment,
+  serviceSpecs,
+  type Site,
+  toolPlace,
+} from "./site";
 
 /** What Preflight saw: the planner's world, and the facts behind it. */
 export interface Observation {
@@ -67,17 +75,11 @@ export async function observe(view: View, known?: Known): Promise<Observation> {
   const { site, version, databaseUrl, restoreFrom = "" } = view;
   const faults = new FaultCollector();
   const own = known?.catalogue ?? (await faults.of("catalogue", loadCatalogue(catalogueFolder(site))));
-  const named = environmentName(site);
-  const variables = site.kubernetes ? await faults.of("octollm:kubernetes", readClusterEnvironment(site.kubernetes)) : null;
-  const environment = site.kubernetes ? variables : await faults.of(named, readEnvironment(site));
-  const compose = environment && (await faults.of(site.composeFile ?? "compose", readCompose(site, environment.file)));
+  const { variables, environment, compose } = await readVariables(site, faults);
   const files = environment && { environment: environment.file, compose: asRead(compose), catalogue: own };
   const seen = files && (await faults.of("services", lookAtServices(site, version, files)));
-  const cluster =
-    site.kubernetes && variables
-      ? await faults.of("octollm:kubernetes", lookAtCluster(site.kubernetes, variables, needsOf(site)))
-      : undefined;
-  const urlFrom = databaseUrl === "" ? named : "octollm:databaseUrl";
+  const cluster = variables && (await faults.of("octollm:kubernetes", lookAtCluster(site, variables)));
+  const urlFrom = databaseUrl === "" ? environmentName(site) : "octollm:databaseUrl";
   const canAsk = environment !== null || databaseUrl !== "";
   const address = known?.address ?? (canAsk ? await faults.of(urlFrom, readAddress(site, databaseUrl)) : null);
   const how = { budgetMs: site.preview.budget * 1000, mayBeDamaged: restoreFrom !== "", catalogue: own };
@@ -119,7 +121,7 @@ export async function observe(view: View, known?: Known): Promise<Observation> {
     halfDone: ledger.unfinishedBatches,
     restore: await readRestoreWorld(backups, { site, look: found, version }),
   };
-  return { world, address, catalogue, database, ledger, measures, services, containers, deployments, variables, backups };
+  return { ...seen, world, address, catalogue, database, ledger, measures, variables, backups };
 }
 
 function describeService(
@@ -128,7 +130,11 @@ function describeService(
   version: string,
   { container, deployment }: Partial<Pick<ObservedContainer, "container"> & Pick<ObservedDeployment, "deployment">>,
 ): ServiceFacts {
-  const declared = container ? isAsDeclared(container, version) : deployment ? followsAsDeclared(deployment, version) : asSpecified;
+  const declared = container
+    ? isAsDeclared(container, version)
+    : deployment
+      ? followsAsDeclared(deployment, version)
+      : asSpecified;
   const as = declared !== false;
   const current = healthy && release === version && as;
   const facts = { name, running, current, asSpecified: as, release, obstructed };
@@ -186,9 +192,14 @@ export function describeServer({
   };
 }
 
-/** What of a cluster is used beyond its objects. */
-function needsOf({ database, services }: Site): { readonly forwards: boolean } {
-  return { forwards: Boolean(database.service) || services.some(({ port }) => port !== 0) };
+/** What says how the services are set: `.env` or what stands for it in a cluster, and the compose file. */
+async function readVariables(site: Site, faults: FaultCollector) {
+  const { kubernetes } = site;
+  const variables = kubernetes ? await faults.of("octollm:kubernetes", readClusterEnvironment(kubernetes)) : null;
+  const environment = kubernetes ? variables : await faults.of(site.environmentFile, readEnvironment(site));
+  const path = site.composeFile ?? "compose";
+  const compose = environment && (await faults.of(path, readCompose(site, environment.file)));
+  return { variables, environment, compose };
 }
 
 /** What the services are like: their containers, where they are some, only once the engine has answered. */

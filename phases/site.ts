@@ -17,7 +17,7 @@ import type {
   ProcessSpec,
   ServiceSpec,
 } from "../runtimes/runtime";
-import { describeVariables, readClusterEnvironment } from "./cluster";
+import { clusterOf, describeVariables, readClusterEnvironment } from "./cluster";
 
 /** One service as the settings describe it; times in seconds. `{version}` in texts stands for the release. */
 export type ServiceSettings = ProcessSettings | ContainerSettings | DeploymentSettings;
@@ -118,7 +118,11 @@ export function sitePath(site: Pick<Site, "installation">, path: string): string
 }
 
 /** Where PostgreSQL's tools are looked for when this host has none that will do; null for nowhere else. */
-export function toolPlace({ database, docker, kubernetes }: Pick<Site, "database" | "docker" | "kubernetes">): ExecPlace | null {
+export function toolPlace({
+  database,
+  docker,
+  kubernetes,
+}: Pick<Site, "database" | "docker" | "kubernetes">): ExecPlace | null {
   if (kubernetes) return database.service ? deployments().podPlace(kubernetes, database.service) : null;
   return database.container ? containers().containerPlace(database.container, docker?.host ?? "") : null;
 }
@@ -155,9 +159,18 @@ export async function readAddress(site: Site, databaseUrl: string): Promise<Data
   const { key, host, port, service } = site.database;
   const { file } = await readEnvironment(site);
   const path = environmentName(site);
-  const address = databaseAddress(file, { key, path, ...(host === "" ? {} : { host }), ...(port === 0 ? {} : { port }) });
+  const address = databaseAddress(file, {
+    key,
+    path,
+    ...(host === "" ? {} : { host }),
+    ...(port === 0 ? {} : { port }),
+  });
   if (!service) return address;
-  return { ...address, host: "127.0.0.1", port: await deployments().forwardTo(clusterOf(site), { service }, address.port) };
+  return {
+    ...address,
+    host: "127.0.0.1",
+    port: await deployments().forwardTo(clusterOf(site), { service }, address.port),
+  };
 }
 
 /**
@@ -226,12 +239,6 @@ async function deploymentSpec(site: Site, service: DeploymentSettings, release: 
   const { deployment, podContainer, image } = service;
   const common = await commonSpec(site, service, release);
   return { ...common, deployment, podContainer, image: filled(image, release), cluster: clusterOf(site) };
-}
-
-/** The cluster of a site whose services are Deployments. */
-export function clusterOf({ kubernetes }: Pick<Site, "kubernetes">): ClusterSettings {
-  if (!kubernetes) throw new Error("the site is no installation on Kubernetes");
-  return kubernetes;
 }
 
 const filled = (text: string, release: string) => text.replaceAll("{version}", release);

@@ -136,7 +136,7 @@ function manifestOutputs(manifests: Manifests, plans: readonly DeploymentPlan[],
     deployments: kept("deployments"),
     budgets: kept("budgets"),
     madeBy: manifests.madeBy,
-  } as unknown as Properties;
+  };
 }
 
 export const readinessWork: PhaseWork = {

@@ -5,7 +5,7 @@ import { patch, patchTypes } from "./client";
 import { annotations } from "./labels";
 import { withoutReplicas } from "./managers";
 import type { Deployment, PodTemplate, Strategy } from "./objects";
-import { deploymentPath, readDeployment, releaseOf } from "./read";
+import { attemptOf, deploymentPath, readDeployment, releaseOf } from "./read";
 
 /** What a Deployment was like before an attempt changed it; it stands in an annotation of the Deployment itself. */
 export interface Before {
@@ -13,6 +13,8 @@ export interface Before {
   readonly release: string;
   readonly template: PodTemplate;
   readonly strategy: Strategy | null;
+  /** The attempt that had declared it then; null for none. */
+  readonly declaredBy: number | null;
 }
 
 const schema = z.object({
@@ -20,6 +22,7 @@ const schema = z.object({
   release: z.string(),
   template: z.looseObject({ spec: z.looseObject({ containers: z.array(z.looseObject({ name: z.string() })) }) }),
   strategy: z.looseObject({}).nullable(),
+  declaredBy: z.int().nullable(),
 });
 
 /** What is remembered of a Deployment; null when nothing is. */
@@ -49,7 +52,8 @@ export async function rememberBefore(
   const isChanged = (releaseOf(deployment, spec.podContainer) ?? from.release) !== from.release;
   if (!isChanged || readBefore(deployment)?.release !== from.release) {
     const { template, strategy = null } = deployment.spec;
-    await annotate(spec, JSON.stringify({ ...from, template, strategy } satisfies Before));
+    const declaredBy = attemptOf(deployment);
+    await annotate(spec, JSON.stringify({ ...from, template, strategy, declaredBy } satisfies Before));
   }
   await releaseReplicas(spec);
 }
@@ -99,9 +103,13 @@ export async function returnBefore(
         `${before.release}. Nothing was changed. See: kubectl -n ${spec.cluster.namespace} rollout history deployment ${spec.deployment}`,
     );
   progress?.(`${spec.name}: giving Deployment '${spec.deployment}' the template of ${release} again`);
+  const attempt = `/metadata/annotations/${annotations.attempt.replace("/", "~1")}`;
   const body = [
     { op: "replace", path: "/spec/template", value: before.template },
     ...(before.strategy ? [{ op: "replace", path: "/spec/strategy", value: before.strategy }] : []),
+    // What the attempt had declared is no longer there.
+    { op: "add", path: attempt, value: String(before.declaredBy ?? "") },
+    ...(before.declaredBy === null ? [{ op: "remove", path: attempt }] : []),
   ];
   await patch(spec.cluster, { path: deploymentPath(spec), type: patchTypes.json, body });
   return true;
