@@ -7,7 +7,7 @@ import { gitopsOwner } from "../../runtimes/kubernetes/gitops";
 import { changedBy, ownersOf, withoutReplicas } from "../../runtimes/kubernetes/managers";
 import type { KubernetesObject, ManagedFields } from "../../runtimes/kubernetes/objects";
 import { helpful, rights } from "../../runtimes/kubernetes/rights";
-import { selectorText,selects } from "../../runtimes/kubernetes/selector";
+import { selectorText, selects } from "../../runtimes/kubernetes/selector";
 
 const containerFields = {
   "f:spec": {
