@@ -5,7 +5,7 @@ import { withoutSecrets } from "../secrets";
 import { logLines } from "./log";
 import { type DeploymentLook, lookAt } from "./look";
 import { collections, type EventObject } from "./objects";
-import { isReady, list, readParts } from "./read";
+import { list, readParts } from "./read";
 import { judgeRollout, type Rollout, type Trouble } from "./trouble";
 
 const pollMilliseconds = 500;
@@ -29,15 +29,9 @@ export async function awaitRollout(spec: DeploymentSpec, activity: Activity): Pr
     const words = look ? look.state.detail : describe(rollout);
     if (words !== told) activity.progress?.(`${spec.name}: ${words}`);
     told = words;
-    const serving = parts.pods.filter(isReady).length;
-    if (patience.isOver(rollout.trouble))
-      throw await notServing(spec, { rollout, serving, words }, "does not get ready");
+    if (patience.isOver(rollout.trouble)) throw await notServing(spec, { rollout, words }, "does not get ready");
     if (Date.now() > deadline)
-      throw await notServing(
-        spec,
-        { rollout, serving, words },
-        `did not become ready within ${spec.startTimeoutSeconds} s`,
-      );
+      throw await notServing(spec, { rollout, words }, `did not become ready within ${spec.startTimeoutSeconds} s`);
     if (activity.signal?.aborted)
       throw new ServiceError(
         spec.name,
@@ -77,23 +71,16 @@ function confirmed(spec: DeploymentSpec, { state }: DeploymentLook, progress: Ac
 
 interface Failed {
   readonly rollout: Rollout;
-  /** Pods that are ready. */
-  readonly serving: number;
   readonly words: string;
 }
 
 /** Why it does not serve, with the last words of the pod that it is about. */
-async function notServing(
-  spec: DeploymentSpec,
-  { rollout, serving, words }: Failed,
-  what: string,
-): Promise<ServiceError> {
-  const { trouble } = rollout;
+async function notServing(spec: DeploymentSpec, { rollout, words }: Failed, what: string): Promise<ServiceError> {
+  const { trouble, olderServing } = rollout;
   const [said, events] = trouble?.where
     ? await Promise.all([lastWords(spec, trouble.where), lastEvent(spec, trouble.where.pod)])
     : ["", ""];
-  const still =
-    serving > 0 ? ` ${serving} pod${serving === 1 ? "" : "s"} of before still serve${serving === 1 ? "s" : ""}.` : "";
+  const still = olderServing > 0 ? ` The older pods go on serving (${olderServing}).` : "";
   return new ServiceError(
     spec.name,
     `${spec.release} ${what}: ${words}${events}.${still}${said}\nCorrect the cause, then run it again.`,

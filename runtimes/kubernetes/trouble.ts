@@ -16,6 +16,8 @@ export interface Rollout {
   readonly done: boolean;
   /** For people: `1 of 2 pods ready`. */
   readonly detail: string;
+  /** Pods of an earlier template that take requests. */
+  readonly olderServing: number;
   readonly trouble: Trouble | null;
 }
 
@@ -31,6 +33,7 @@ const waitingReasons: Readonly<Record<string, { readonly lastsAfter: number; rea
 const mostCrashes = 3;
 /** Pods that are ending count until they are gone. */
 const quotaSeconds = 60;
+const longest = 200;
 
 /** Judges a rollout by the objects of the cluster. */
 export function judgeRollout(parts: DeploymentParts): Rollout {
@@ -40,18 +43,24 @@ export function judgeRollout(parts: DeploymentParts): Rollout {
   const { replicas = 0, updatedReplicas = 0, availableReplicas = 0 } = status;
   const set = presentSet(parts);
   if (set === null)
-    return { done: false, detail: "the cluster has not begun yet", trouble: pausedTrouble(spec.paused) };
+    return {
+      done: false,
+      detail: "the cluster has not begun yet",
+      olderServing: 0,
+      trouble: pausedTrouble(spec.paused),
+    };
   const own = podsOf(set, parts.pods);
   const ready = own.filter(isReady).length;
   const observed = (status.observedGeneration ?? 0) >= (metadata.generation ?? 0);
   const done = observed && updatedReplicas === wanted && replicas === wanted && availableReplicas >= wanted;
   const older = replicas - updatedReplicas;
-  const detail = `${ready} of ${wanted} pods ready${older > 0 ? `, ${older} of the release before still there` : ""}`;
-  if (done) return { done, detail, trouble: null };
+  const detail = `${ready} of ${wanted} pods ready${older > 0 ? `, ${older} older still there` : ""}`;
+  const olderServing = parts.pods.filter(isReady).length - ready;
+  if (done) return { done, detail, olderServing, trouble: null };
   const conditions = [...(set.status?.conditions ?? []), ...(status.conditions ?? [])];
   const trouble =
     pausedTrouble(spec.paused) ?? firstTrouble(own) ?? refusedPods(conditions) ?? lateTrouble(conditions) ?? null;
-  return { done, detail, trouble };
+  return { done, detail, olderServing, trouble };
 }
 
 function pausedTrouble(paused: boolean | undefined): Trouble | null {
@@ -72,7 +81,7 @@ function podTrouble(pod: Pod): Trouble | null {
   const unscheduled = status.conditions?.find(({ type, status }) => type === "PodScheduled" && status === "False");
   if (unscheduled)
     return {
-      text: `pod '${metadata.name}' finds no node: ${unscheduled.message ?? ""}`,
+      text: `pod '${metadata.name}' finds no node: ${shortened(unscheduled.message ?? "")}`,
       where: null,
       lastsAfter: null,
     };
@@ -151,7 +160,9 @@ function lateTrouble(conditions: readonly Condition[]): Trouble | null {
     : null;
 }
 
+/** The cause stands at the end of what went wrong on the way. */
 function shortened(text: string): string {
   const line = text.replace(/\s+/g, " ").trim();
-  return line.length > 300 ? `${line.slice(0, 300)}...` : line;
+  const words = line.replace(/\.+$/, "");
+  return words.length > longest ? `...${words.slice(-longest)}` : words;
 }
