@@ -5,8 +5,9 @@ import { Empty } from "google-protobuf/google/protobuf/empty_pb";
 import type { Struct } from "google-protobuf/google/protobuf/struct_pb";
 
 import { annotateSecrets } from "../property/annotate-secrets";
-import { type PropertyMap, unwrapSecrets } from "../property/value";
+import { containsUnknowns, type PropertyMap, unwrapSecrets } from "../property/value";
 import { fromStruct, toStruct } from "../property/wire";
+import { packageOf } from "../state/urn";
 import { call, channelOptions, isUnimplemented } from "./grpc-call";
 import * as provider from "./provider";
 
@@ -149,8 +150,10 @@ export class GrpcProvider implements provider.ResourceProvider {
     request.setSendsOldInputs(true);
     request.setSendsOldInputsToDelete(true);
     const variables = request.getVariablesMap();
-    for (const [key, value] of Object.entries(inputs)) {
-      if (typeof value === "string") variables.set(key, value);
+    // Plugins that do not read the arguments look for them under the names that they have in a stack's configuration.
+    for (const [key, value] of Object.entries(unwrapSecrets(inputs) as PropertyMap)) {
+      const name = `${packageOf(identity.type)}:config:${key}`;
+      if (!containsUnknowns(value)) variables.set(name, typeof value === "string" ? value : JSON.stringify(value));
     }
     const response = await call<rpc.ConfigureRequest, rpc.ConfigureResponse>(
       (message, done) => this.#client.configure(message, done),

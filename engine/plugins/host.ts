@@ -112,6 +112,12 @@ export async function startProvider(
     ) as typeof import("../stand-ins/docker/provider");
     return new DockerProvider(context.env.DOCKER_HOST ?? "");
   }
+  if (packageName === "kubernetes") {
+    const { KubernetesProvider } = createRequire(__filename)(
+      "../stand-ins/kubernetes/provider",
+    ) as typeof import("../stand-ins/kubernetes/provider");
+    return new KubernetesProvider(context.env, (urn, line) => context.log(urn, line));
+  }
   throw new NotImplementedError(
     `the package '${packageName}': no pulumi-resource-${packageName} was found in Pulumi.yaml, on PATH or in ${pulumiHome(context.env)}/plugins`,
     "Install that plugin, or use the Pulumi CLI.",

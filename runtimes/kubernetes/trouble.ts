@@ -69,7 +69,7 @@ function pausedTrouble(paused: boolean | undefined): Trouble | null {
 }
 
 /** Evicted pods and such as are ending are replaced by themselves. */
-function firstTrouble(pods: readonly Pod[]): Trouble | null {
+export function firstTrouble(pods: readonly Pod[]): Trouble | null {
   const troubles = pods
     .filter((pod) => isAlive(pod) && pod.metadata.deletionTimestamp === undefined && !isReady(pod))
     .flatMap((pod) => podTrouble(pod) ?? []);
