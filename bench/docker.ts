@@ -1,8 +1,8 @@
 import { loadavg } from "node:os";
 
-import { CountingClient } from "../tests/support/counting-client";
 import { type DockerInstallation, startInstallation } from "../tests/docker/support/installation";
 import { DockerStack } from "../tests/docker/support/stack";
+import { CountingClient } from "../tests/support/counting-client";
 import { findAlembic } from "./alembic-project";
 import { type Stopping, upgradeByGuide } from "./docker-guide";
 import { median, seconds, table } from "./measure";

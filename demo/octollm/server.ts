@@ -17,10 +17,17 @@ function answerForFault(fault: unknown): Answer {
   return { status: 500, body: { detail: "Internal Server Error" } };
 }
 
-async function serve(context: Context, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function serve(
+  context: Context,
+  server: Server,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   const { status, body, headers } = await answer(context, request).catch(answerForFault);
   const text = body === null ? "" : JSON.stringify(body);
   const described = { "content-type": "application/json", "content-length": Buffer.byteLength(text) };
+  // A client that never pauses would keep its connection, and this process, while it drains.
+  if (!server.listening) response.shouldKeepAlive = false;
   response.writeHead(status, { ...(body === null ? {} : described), ...headers });
   response.end(request.method === "HEAD" ? undefined : text);
   log("debug", "request", { method: request.method, path: request.url?.split("?")[0], status });
@@ -76,7 +83,7 @@ async function main(): Promise<void> {
   const cache = settings.cache && new TaskCache(settings.cache);
   const worker = new Worker(store, cache, settings.webhookUrl);
   const context = { behaviour: settings.behaviour, store, worker, cache };
-  const server = createServer((request, response) => void serve(context, request, response));
+  const server: Server = createServer((request, response) => void serve(context, server, request, response));
   endOnSignals(server, worker, pool);
   await listen(server, settings);
   log("info", `OctoLLM ${version} serves on port ${settings.port}`, { version, pid: process.pid });

@@ -8,7 +8,10 @@ export interface ClientOptions {
   readonly timeout?: number;
   /** Sent as JSON by POST. Without it the request is a GET. */
   readonly body?: object;
-  /** Whether connections are used again, as a client's that sends many requests; else each request has one of its own. */
+  /**
+   * Whether connections are used again, as by a client that sends many requests; else each request has one of its own. As with
+   * every such client, a GET whose connection turns out to have been closed meanwhile is sent once more.
+   */
   readonly keepAlive?: boolean;
 }
 
@@ -29,6 +32,8 @@ export interface Count {
   readonly downtime: number;
   /** Longest time that an answer took, in ms. */
   readonly slowest: number;
+  /** Requests that were sent once more, since a connection that was used again had been closed. */
+  readonly resent: number;
   /** Ids of what was created, for proofs that nothing of it was lost. */
   readonly created: readonly string[];
 }
@@ -38,6 +43,7 @@ interface Answer {
   readonly ended: number;
   readonly failure: string | null;
   readonly id: string | undefined;
+  readonly resent: boolean;
 }
 
 /** Sends one request after the other, whether or not earlier ones have been answered, and counts every one. */
@@ -70,6 +76,7 @@ export class CountingClient {
       answered: answered.length,
       failed: failed.map(({ sent, failure }) => ({ at: Math.round(sent), reason: failure ?? "" })),
       downtime: Math.max(0, ...failed.map((one) => gapAround(one, answered))),
+      resent: answers.filter(({ resent }) => resent).length,
       slowest: Math.round(Math.max(0, ...answered.map(({ sent, ended }) => ended - sent))),
       created: answered.flatMap(({ id }) => (id === undefined ? [] : [id])),
     };
@@ -97,17 +104,15 @@ function gapAround({ sent }: Answer, answered: readonly Answer[]): number {
   return Math.round(after - before);
 }
 
-async function send(
-  url: string,
-  options: ClientOptions,
-  agent: Agent | false,
-): Promise<Pick<Answer, "failure" | "id">> {
+type Outcome = Pick<Answer, "failure" | "id" | "resent">;
+
+async function send(url: string, options: ClientOptions, agent: Agent | false, resent = false): Promise<Outcome> {
   const { timeout = 5_000, body } = options;
   const text = body === undefined ? undefined : JSON.stringify(body);
   const headers =
     text === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(text) };
   return new Promise((resolve) => {
-    const failed = (reason: string) => resolve({ failure: reason, id: undefined });
+    const failed = (reason: string) => resolve({ failure: reason, id: undefined, resent });
     const signal = AbortSignal.timeout(timeout);
     const method = text === undefined ? "GET" : "POST";
     const sending = request(url, { method, headers, agent, signal }, (response) => {
@@ -117,10 +122,14 @@ async function send(
       response.on("end", () => {
         const { statusCode = 0 } = response;
         if (statusCode >= 400) failed(String(statusCode));
-        else resolve({ failure: null, id: method === "POST" ? idOf(received) : undefined });
+        else resolve({ failure: null, id: method === "POST" ? idOf(received) : undefined, resent });
       });
     });
-    sending.on("error", (error: NodeJS.ErrnoException) => failed(reasonOf(error)));
+    sending.on("error", (error: NodeJS.ErrnoException) => {
+      const wasClosed = sending.reusedSocket && error.code === "ECONNRESET";
+      if (wasClosed && method === "GET" && !resent) resolve(send(url, options, false, true));
+      else failed(reasonOf(error));
+    });
     sending.end(text);
   });
 }

@@ -1,5 +1,7 @@
+import { execFile } from "node:child_process";
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { promisify } from "node:util";
 
 import { Client } from "pg";
 
@@ -125,9 +127,11 @@ export class KubernetesInstallation {
     );
   }
 
-  /** Waits until a Deployment has rolled out. */
-  rolledOut(deployment: string, seconds = 120): void {
-    this.kubectl("rollout", "status", `deployment/${deployment}`, `--timeout=${seconds}s`);
+  /** Waits until a Deployment has rolled out; the tests' clients go on meanwhile. */
+  async rolledOut(deployment: string, seconds = 120): Promise<void> {
+    const words = ["rollout", "status", `deployment/${deployment}`, `--timeout=${seconds}s`];
+    const environment = { ...process.env, KUBECONFIG: this.cluster.kubeconfig };
+    await promisify(execFile)("kubectl", ["--namespace", this.namespace, ...words], { env: environment });
   }
 
   /** Removes the namespace with all that is in it; does not wait for the last of it. */
@@ -180,7 +184,7 @@ export async function startInstallation(options: InstallationOptions = {}): Prom
   await fillDatabase(databaseUrl, tasks);
   await migrate(databaseUrl, release);
   for (const name of services) applyFile(name);
-  for (const name of services) octollm.rolledOut(name);
+  for (const name of services) await octollm.rolledOut(name);
   if (services.includes("orchestrator"))
     await until("the orchestrator answers", async () => (await octollm.serving())?.version === release);
   return octollm;
