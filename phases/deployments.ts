@@ -54,6 +54,7 @@ export async function observeDeployments(
         followsVariables: facts?.checksum == null ? null : facts.checksum === valuesDigest(file),
         ownVariables: facts?.ownVariables ?? [],
         paused: facts?.paused ?? false,
+        wantsBudget: facts?.wantsBudget ?? false,
         owners: facts?.owners ?? { gitops: null, foreign: [] },
         dependsOn: dependsOn ?? earlier,
       };
@@ -73,7 +74,16 @@ export async function foreseeManifests(
   if (!plans || !variables) return null;
   const { file } = followPlan(world.environment, plan.environment, catalogue);
   const facts = Object.fromEntries(Object.entries(found).map(([service, observed]) => [service, observed.facts]));
-  return makeManifests({ site, catalogue, specs: await deploymentSpecs(site, plan.to), attempt: plan.attempt, plans, facts, file, variables });
+  return makeManifests({
+    site,
+    catalogue,
+    specs: await deploymentSpecs(site, plan.to),
+    attempt: plan.attempt,
+    plans,
+    facts,
+    file,
+    variables,
+  });
 }
 
 /**
@@ -100,7 +110,16 @@ export async function prepareManifests(
     }
     facts[service] = await deployments().deploymentFacts(spec);
   }
-  return makeManifests({ site, catalogue: attempt.catalogue, specs, attempt: attempt.number, plans, facts, file: variables.file, variables });
+  return makeManifests({
+    site,
+    catalogue: attempt.catalogue,
+    specs,
+    attempt: attempt.number,
+    plans,
+    facts,
+    file: variables.file,
+    variables,
+  });
 }
 
 interface Making extends Pick<Attempt, "site" | "catalogue"> {
@@ -125,7 +144,12 @@ function makeManifests({ site, catalogue, specs, attempt, plans, facts, file, va
           `this again.`,
       );
     const by = keeps ?? attempt;
-    return { service, by, manifest: deploymentManifest(found, spec, { attempt: by, checksum }), budget: budgetManifest(found, spec) };
+    return {
+      service,
+      by,
+      manifest: deploymentManifest(found, spec, { attempt: by, checksum }),
+      budget: budgetManifest(found),
+    };
   });
   return {
     ...configurationManifests(variables.configuration, placed),
