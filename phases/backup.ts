@@ -78,7 +78,7 @@ export async function backUp(attempt: Attempt, { signal, progress }: Activity): 
 async function variablesOf(site: Site): Promise<Pick<BackupOptions, "envFile" | "objects">> {
   if (!site.kubernetes) return { envFile: sitePath(site, site.environmentFile) };
   const { file } = await readClusterEnvironment(site.kubernetes);
-  return { envFile: file.toBuffer(), objects: await deployments().objectsAsYaml(site.kubernetes, site.kubernetes) };
+  return { envFile: file.toBuffer(), objects: await deployments().objectsAsYaml(site.kubernetes) };
 }
 
 /** Sorts by time and tells what it is of: `20260101T021500Z-0.1.0-attempt2`. */

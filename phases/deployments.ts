@@ -54,7 +54,7 @@ export async function observeDeployments(
         followsVariables: facts?.checksum == null ? null : facts.checksum === valuesDigest(file),
         ownVariables: facts?.ownVariables ?? [],
         paused: facts?.paused ?? false,
-        wantsBudget: facts !== null && deployments().budgetManifest(facts) !== null,
+        wantsBudget: facts?.wantsBudget ?? false,
         owners: facts?.owners ?? { gitops: null, foreign: [] },
         dependsOn: dependsOn ?? earlier,
       };

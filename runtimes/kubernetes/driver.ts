@@ -7,6 +7,6 @@ export { ClusterError } from "./errors";
 export { podPlace } from "./exec";
 export { deploymentFacts } from "./facts";
 export { forwardTo } from "./forward";
-export { objectsAsYaml } from "./in-use";
+export { objectsAsYaml } from "./objects-file";
 export { budgetManifest, deploymentManifest } from "./manifest";
 export { deploymentRuntime } from "./service";

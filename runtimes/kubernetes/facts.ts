@@ -31,8 +31,8 @@ export interface DeploymentFacts {
   /** Variables that the container is given by value: those of ConfigMap and Secret do not reach it. */
   readonly ownVariables: readonly string[];
   readonly paused: boolean;
-  /** The PodDisruptionBudget of its pods; `theirs` also for one of its name that is of others. */
-  readonly budget: "ours" | "theirs" | null;
+  /** Whether it has several replicas, and no PodDisruptionBudget but perhaps this stack's. */
+  readonly wantsBudget: boolean;
   /** What it was before an attempt that has not been completed. */
   readonly before: Pick<Before, "attempt" | "release"> | null;
   /** The object as it is. */
@@ -70,7 +70,7 @@ export async function deploymentFacts(spec: DeploymentSpec): Promise<DeploymentF
     sources: wholeSources([container]),
     ownVariables: (container.env ?? []).map(({ name }) => name),
     paused,
-    budget: budgetOf(object, budgets),
+    wantsBudget: wantsBudget(object, budgets),
     before: before && { attempt: before.attempt, release: before.release },
     object,
   };
@@ -101,7 +101,9 @@ function autoscalerOf({ metadata }: Deployment, autoscalers: readonly Autoscaler
   return found?.metadata.name ?? null;
 }
 
-function budgetOf({ metadata, spec }: Deployment, budgets: readonly DisruptionBudget[]): DeploymentFacts["budget"] {
+/** One that this stack has declared stays, also when an autoscaler leaves one pod for a while. */
+function wantsBudget(deployment: Deployment, budgets: readonly DisruptionBudget[]): boolean {
+  const { metadata, spec } = deployment;
   const { labels } = spec.template.metadata ?? {};
   const concerned = budgets.filter(
     (budget) =>
@@ -109,6 +111,6 @@ function budgetOf({ metadata, spec }: Deployment, budgets: readonly DisruptionBu
   );
   const isOurs = (budget: DisruptionBudget) =>
     budget.metadata.annotations?.[annotations.patchFieldManager] === fieldManager;
-  if (concerned.length === 0) return null;
-  return concerned.every(isOurs) ? "ours" : "theirs";
+  if (concerned.length > 0) return concerned.every(isOurs);
+  return (rememberedReplicas(deployment) ?? spec.replicas ?? 1) > 1;
 }

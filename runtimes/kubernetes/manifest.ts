@@ -176,11 +176,9 @@ function dataMetadata({ metadata }: KubernetesObject, kept: string | null): Meta
  */
 export function budgetManifest({
   object,
-  replicas,
-  remembered,
-  budget,
-}: Pick<DeploymentFacts, "object" | "replicas" | "remembered" | "budget">): KubernetesObject | null {
-  if (budget === "theirs" || (budget === null && (remembered ?? replicas) < 2)) return null;
+  wantsBudget,
+}: Pick<DeploymentFacts, "object" | "wantsBudget">): KubernetesObject | null {
+  if (!wantsBudget) return null;
   const { name, namespace } = object.metadata;
   return {
     apiVersion: "policy/v1",

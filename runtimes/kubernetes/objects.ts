@@ -188,5 +188,7 @@ export const collections = {
   secrets: (namespace: string) => `/api/v1/namespaces/${namespace}/secrets`,
   events: (namespace: string) => `/api/v1/namespaces/${namespace}/events`,
   autoscalers: (namespace: string) => `/apis/autoscaling/v2/namespaces/${namespace}/horizontalpodautoscalers`,
+  statefulsets: (namespace: string) => `/apis/apps/v1/namespaces/${namespace}/statefulsets`,
+  ingresses: (namespace: string) => `/apis/networking.k8s.io/v1/namespaces/${namespace}/ingresses`,
   budgets: (namespace: string) => `/apis/policy/v1/namespaces/${namespace}/poddisruptionbudgets`,
 } as const;

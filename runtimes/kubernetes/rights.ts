@@ -33,15 +33,17 @@ export const rights: readonly Right[] = [
   { group: "", resource: "secrets", verbs: declared, need: "always" },
   { group: "", resource: "pods", verbs: observed, need: "always" },
   { group: "", resource: "pods/log", verbs: ["get"], need: "always" },
-  { group: "", resource: "services", verbs: ["get"], need: "forwards" },
+  { group: "", resource: "services", verbs: observed, need: "always" },
   { group: "", resource: "pods/exec", verbs: connected, need: "execs" },
   { group: "", resource: "pods/portforward", verbs: connected, need: "forwards" },
 ];
 
-/** Rights that make texts better, and are not missed. */
+/** Rights that make texts better and backups more complete, and are not missed. */
 export const helpful: readonly Right[] = [
   { group: "", resource: "events", verbs: ["list"], need: "always" },
   { group: "", resource: "namespaces", verbs: ["get"], need: "always" },
+  { group: "apps", resource: "statefulsets", verbs: ["list"], need: "always" },
+  { group: "networking.k8s.io", resource: "ingresses", verbs: ["list"], need: "always" },
 ];
 
 interface Rule {

@@ -224,20 +224,9 @@ describe("the manifests of ConfigMap and Secret", () => {
 });
 
 describe("a PodDisruptionBudget", () => {
-  const facts = { object: live(), replicas: 3, remembered: null, budget: null };
-
-  it("is declared for several replicas, also while they are scaled to 0", () => {
-    const spec = { maxUnavailable: 1, selector: { matchLabels: { app: "orchestrator" } } };
-    assert.deepEqual((budgetManifest(facts) as { spec?: unknown } | null)?.spec, spec);
-    assert.deepEqual(
-      (budgetManifest({ ...facts, replicas: 0, remembered: 2 }) as { spec?: unknown } | null)?.spec,
-      spec,
-    );
-  });
-
-  it("is not declared for one replica, nor beside the operator's own, but stays when it was declared", () => {
-    assert.equal(budgetManifest({ ...facts, replicas: 1 }), null);
-    assert.equal(budgetManifest({ ...facts, budget: "theirs" }), null);
-    assert.notEqual(budgetManifest({ ...facts, replicas: 1, budget: "ours" }), null);
+  it("lets one pod at a time be evicted of a Deployment that wants one", () => {
+    const manifest = budgetManifest({ object: live(), wantsBudget: true }) as { spec?: unknown } | null;
+    assert.deepEqual(manifest?.spec, { maxUnavailable: 1, selector: { matchLabels: { app: "orchestrator" } } });
+    assert.equal(budgetManifest({ object: live(), wantsBudget: false }), null);
   });
 });
