@@ -43,6 +43,7 @@ async function configured(provider: ResourceProvider, of: ProvidedPackage): Prom
 
 /** The real plugin on PATH, configured. */
 export async function realPlugin(of: ProvidedPackage): Promise<ResourceProvider> {
+  if (!hasPlugin(of.name)) throw new Error(`pulumi-resource-${of.name} is not on PATH`);
   // It wants an engine to send its log lines to; nobody reads them here.
   const server = new Server();
   const port = await new Promise<number>((resolve, reject) =>

@@ -26,8 +26,9 @@ export async function checkObject(
   let inputs = normalInputs(unwrapSecrets(request.news) as PropertyMap);
   const failures = failuresOf(request.news, inputs, { apiVersion, kind });
   inputs = named(request, olds, inputs);
-  const isUnsettled = isUnknown(inputs.metadata) || isUnknown(memberOf(inputs, "metadata", "namespace"));
-  if (namespaced && !isUnsettled && metadataText(inputs, "namespace") === "")
+  // As with the plugin, one that is not known yet is taken for the provider's.
+  const isUnnamed = metadataText(inputs, "namespace") === "" || isUnknown(memberOf(inputs, "metadata", "namespace"));
+  if (namespaced && isUnnamed && !isUnknown(inputs.metadata))
     inputs = withMetadata(inputs, { namespace: await defaultNamespace() });
   return { inputs: markSecrets(inputs, request.news), failures };
 }

@@ -91,9 +91,11 @@ function mergePatch(olds: PropertyMap, news: PropertyMap): PropertyMap {
   const patch: PropertyMap = {};
   for (const [key, value] of Object.entries(news)) {
     const old = olds[key];
-    if (isPlainObject(old) && isPlainObject(value)) {
-      const inner = mergePatch(old, value);
-      if (Object.keys(inner).length > 0) patch[key] = inner;
+    // To the plugin an unknown value is an object of its own, in place of which nothing stays.
+    const inner = isUnknown(value) ? {} : value;
+    if (isPlainObject(old) && isPlainObject(inner)) {
+      const changes = mergePatch(old, inner);
+      if (Object.keys(changes).length > 0) patch[key] = changes;
     } else if (old === undefined || !equal(old, value)) patch[key] = value;
   }
   for (const key of Object.keys(olds)) if (!Object.hasOwn(news, key)) patch[key] = null;

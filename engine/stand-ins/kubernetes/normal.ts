@@ -1,4 +1,5 @@
 import { containsUnknowns, isPlainObject, type PropertyMap, type PropertyValue } from "../../property/value";
+import { omit } from "../../property/omit";
 import { canonicalQuantity } from "./quantity";
 
 /** Metadata that only the server writes. */
@@ -43,10 +44,23 @@ const tellingZeros = new Set([
  */
 export function normalInputs(inputs: PropertyMap): PropertyMap {
   const isWhole = !containsUnknowns(inputs);
-  const normal = !isWhole ? { ...inputs } : inputs.kind === "Secret" ? normalSecret(inputs) : normalObject(inputs);
+  const normal = !isWhole ? { ...inputs } : (normalKinds[String(inputs.kind)] ?? normalObject)(inputs);
   if (!isPlainObject(normal.metadata)) return normal;
   const metadata = Object.entries(normal.metadata).filter(([key]) => !serverMetadata.has(key));
   return { ...normal, metadata: Object.fromEntries(metadata) };
+}
+
+const normalKinds: Readonly<Record<string, (inputs: PropertyMap) => PropertyMap>> = {
+  Secret: normalSecret,
+  Service: normalService,
+};
+
+/** Its selector is an object of texts, unlike those of workloads. */
+function normalService(inputs: PropertyMap): PropertyMap {
+  const { spec, ...rest } = normalObject(inputs);
+  if (!isPlainObject(spec)) return normalObject(inputs);
+  const isEmpty = isPlainObject(spec.selector) && Object.keys(spec.selector).length === 0;
+  return { ...rest, spec: isEmpty ? omit(spec, "selector") : spec };
 }
 
 /** Base64 as the server writes it: it decodes and encodes what it is given. */
@@ -80,8 +94,12 @@ function normalValue(key: string, value: PropertyValue): PropertyValue {
   if (!isPlainObject(value)) return value;
   if (amounts.has(key))
     return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, canonicalAmount(item)]));
-  return isTexts(key, value) ? value : normalObject(value);
+  return isTexts(key, value) ? withoutNull(value) : normalObject(value);
 }
+
+/** To the server a text that is null is an empty one. */
+const withoutNull = (value: PropertyMap): PropertyMap =>
+  Object.fromEntries(Object.entries(value).map(([name, item]) => [name, item ?? ""]));
 
 const canonicalAmount = (value: PropertyValue): PropertyValue =>
   typeof value === "string" || typeof value === "number" ? canonicalQuantity(String(value)) : value;
