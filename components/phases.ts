@@ -112,7 +112,7 @@ export class Retire extends pulumi.CustomResource {
 
 export interface ManifestsArgs {
   readonly attempt: pulumi.Input<number>;
-  readonly deployments: pulumi.Input<readonly DeploymentPlan[]>;
+  readonly plans: pulumi.Input<readonly DeploymentPlan[]>;
 }
 
 /** An object of a cluster as it is to be; its own type is too deep for an output. */

@@ -110,12 +110,12 @@ function rememberedIn(old: Properties | null): Successor | null {
 export const manifestsWork: PhaseWork = {
   name: "Manifests",
   run: async (attempt, inputs, activity, old) => {
-    const plans = inputs.deployments as DeploymentPlan[];
+    const plans = inputs.plans as DeploymentPlan[];
     return manifestOutputs(await prepareManifests(attempt, plans, activity), plans, old);
   },
   foresee: ({ manifests }, inputs, old) => {
     if (manifests === null) throw new Error("a Deployment is to be declared, and no plan of this run says which");
-    return manifestOutputs(manifests, inputs.deployments as DeploymentPlan[], old);
+    return manifestOutputs(manifests, inputs.plans as DeploymentPlan[], old);
   },
 };
 

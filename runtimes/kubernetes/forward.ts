@@ -19,6 +19,8 @@ const portBytes = 2;
 const dialMilliseconds = 15_000;
 /** A client that has said its last word may still want the answer; the pod cannot be told that it has ended. */
 const lingerMilliseconds = 5_000;
+/** Terminate, the last word of PostgreSQL's protocol, to which there is no answer: nodes take a second to see the end. */
+const farewell = Buffer.from([0x58, 0, 0, 0, 4]);
 
 const forwards = new Map<string, Promise<number>>();
 
@@ -135,8 +137,13 @@ class Joined {
     if (this.#over) return channels.close();
     // A client that only sends no more still listens.
     const said = this.#socket.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
-    for await (const content of said) await channels.send(dataStream, content);
-    this.#awaitLastAnswer();
+    let last: Buffer = Buffer.alloc(0);
+    for await (const content of said) {
+      await channels.send(dataStream, content);
+      last = content;
+    }
+    if (last.subarray(-farewell.length).equals(farewell)) this.#socket.destroySoon();
+    else this.#awaitLastAnswer();
   }
 
   message = (stream: number, content: Buffer): void => {
