@@ -55,6 +55,8 @@ export interface ClusterSettings extends ClusterPlace {
 
 export interface BackupSettings {
   readonly folder: string;
+  /** Whether a backup is made before the services stop already, which counts if nobody writes until they have. */
+  readonly early: boolean;
   /** Tables that are dumped or loaded at once. */
   readonly jobs: number;
   readonly verify: "checksums" | "restore";
@@ -190,6 +192,7 @@ export function goalOf(site: Site, version: string, emptyStack: boolean, restore
     images: imagePatterns(site),
     backupFolder: site.backup.folder,
     backupJobs: site.backup.jobs,
+    backupEarly: site.backup.early,
     services: site.services,
     verification: site.verification,
   };

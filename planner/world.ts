@@ -207,6 +207,8 @@ export interface Goal {
   readonly images?: Readonly<Record<string, string>>;
   readonly backupFolder: string;
   readonly backupJobs: number;
+  /** Whether a backup is made before the services stop already. */
+  readonly backupEarly: boolean;
   /** Services in starting order, with what the checks ask of them. */
   readonly services: readonly CheckedService[];
   readonly verification: WantedChecks;
