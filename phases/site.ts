@@ -167,6 +167,12 @@ export async function readAddress(site: Site, databaseUrl: string): Promise<Data
     ...(host === "" ? {} : { host }),
     ...(port === 0 ? {} : { port }),
   });
+  const { container } = site.database;
+  if (container && host === "")
+    return {
+      ...address,
+      host: await containers().addressBehind(site.docker?.host ?? "", container, address.host, address.port),
+    };
   if (!service) return address;
   return {
     ...address,

@@ -28,7 +28,7 @@ const databaseSchema = z.strictObject({
     .optional()
     .meta(
       about(
-        "Container that PostgreSQL runs in; its `pg_dump` is used where this host has none that is new enough.",
+        "Container that PostgreSQL runs in: its `pg_dump` is used where this host has none that is new enough, and without a published port it is reached at its own address, with `database.host` empty.",
         "octollm-postgres",
       ),
     ),

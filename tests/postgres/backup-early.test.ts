@@ -58,7 +58,7 @@ describe("a backup that was made before the services stopped", () => {
       await changeAfter(({ address }) => query(address, "SELECT nextval('numbers')")),
       await changeAfter(({ address }) => query(address, "CREATE INDEX late ON tasks (description)")),
       await changeAfter(({ address }) => query(address, "GRANT SELECT ON tasks TO PUBLIC")),
-      await changeAfter(({ envFile }) => appendFileSync(envFile, "LATE=1\n")),
+      await changeAfter(({ envFile }) => appendFileSync(envFile as string, "LATE=1\n")),
       await changeAfter(({ configFolder = "" }) => writeFileSync(join(configFolder, "late.yaml"), "")),
     ];
     const files = "the installation's files";
