@@ -30,11 +30,13 @@ import {
 } from "./manifest";
 import { createPartial, ownerFile, partialSuffix, removeDeadPartials } from "./partial";
 import { proveByRestore } from "./scratch";
+import { type BackedUpState, settingsDigest } from "./unchanged";
 import { verifyFiles } from "./verify";
 
 export { BackupError } from "./errors";
 export { listBackups, type ListedBackup } from "./list";
 export type { Manifest } from "./manifest";
+export { changeSince } from "./unchanged";
 export { verifyBackup } from "./verify";
 
 export interface BackupOptions {
@@ -80,6 +82,8 @@ export interface BackupResult {
   /** Exact rows per table in the dump's own snapshot. */
   readonly counts: Counts;
   readonly seconds: number;
+  /** What it is of. */
+  readonly state: BackedUpState;
 }
 
 /**
@@ -94,13 +98,13 @@ export async function backupInstallation(options: BackupOptions): Promise<Backup
   await prepare(options, path);
   try {
     await createPartial(partial);
-    const manifest = await fill(options, partial);
+    const { manifest, state } = await fill(options, partial);
     await rename(partial, path);
     await syncToDisk(options.folder);
     const bytes = manifest.files.reduce((sum, file) => sum + file.bytes, 0);
     const { id, files, counts, seconds } = manifest;
     options.progress(`backup: ${id} is complete, ${describeSize(bytes)} in ${seconds.toFixed(1)} s`);
-    return { id, path, bytes, files, counts, seconds };
+    return { id, path, bytes, files, counts, seconds, state };
   } catch (error) {
     // Another run that backs up under this id at this moment owns the folder.
     if (errorCode(error) !== "EEXIST") await rm(partial, { recursive: true, force: true });
@@ -129,7 +133,13 @@ async function prepare({ folder, id, progress, signal }: BackupOptions, path: st
     );
 }
 
-async function fill(options: BackupOptions, partial: string): Promise<Manifest> {
+/** A backup that is complete but for its name. */
+interface Filled {
+  readonly manifest: Manifest;
+  readonly state: BackedUpState;
+}
+
+async function fill(options: BackupOptions, partial: string): Promise<Filled> {
   const created = new Date();
   const durations: Record<string, number> = {};
   const timed = async <T>(part: string, work: () => Promise<T>): Promise<T> => {
@@ -139,6 +149,7 @@ async function fill(options: BackupOptions, partial: string): Promise<Manifest> 
     return result;
   };
   const { recipients, progress, signal, inside } = options;
+  const settings = await settingsDigest(options);
   await copySettings(options, partial);
   const environment = (await fingerprint(partial, environmentCopy, signal)).sha256.slice(0, 12);
   const dump = await timed("dump", () => dumpDatabase({ ...options, folder: partial }));
@@ -158,7 +169,8 @@ async function fill(options: BackupOptions, partial: string): Promise<Manifest> 
   await sealFolder(partial);
   progress("backup: reading it back");
   await verifyFiles(partial, manifest, { signal, inside });
-  return manifest;
+  const { counts, schema, cluster, mark } = dump;
+  return { manifest, state: { counts, schema, cluster, mark, settings } };
 }
 
 async function writePrivate(file: string, text: string | Uint8Array): Promise<void> {

@@ -6,6 +6,7 @@ import { type Counts, countsInSnapshot } from "../postgres/counts";
 import { readSystemIdentifier } from "../postgres/facts";
 import { readSchemaLines } from "../postgres/schema-lines";
 import { inTransaction } from "../postgres/transaction";
+import { readWriteMark, type WriteMark } from "../postgres/unwritten";
 import { watched } from "../postgres/watch";
 import type { ExecPlace } from "../runtimes/exec";
 import { type Cluster, readCluster } from "./cluster";
@@ -34,6 +35,8 @@ interface SnapshotFacts {
   /** As `readSchemaLines` gives it. */
   readonly schema: readonly string[];
   readonly cluster: Cluster;
+  /** By which is told what is written after it. */
+  readonly mark: WriteMark;
 }
 
 /** A finished dump: what it was made of and with, and what its own snapshot held. */
@@ -60,6 +63,7 @@ export async function dumpDatabase(options: DumpOptions): Promise<Dump> {
     progress(`backup: pg_dump ${describeVersion(tools)}, compression ${compression}, ${jobs} jobs`);
     const { tables, ...facts } = await inTransaction(client, "ISOLATION LEVEL REPEATABLE READ READ ONLY", async () => {
       const { rows } = await client.query<{ snapshot: string }>("SELECT pg_export_snapshot() AS snapshot");
+      const mark = await readWriteMark(client);
       const sizes = await readTableSizes(client);
       const snapshot = rows[0]?.snapshot ?? "";
       const read = await dumpAndRead(
@@ -67,7 +71,7 @@ export async function dumpDatabase(options: DumpOptions): Promise<Dump> {
         { ...options, snapshot, sizes, tools, compression, format, jobs },
         server.database,
       );
-      return { ...read, tables: sizes };
+      return { ...read, mark, tables: sizes };
     });
     const { database, version, systemIdentifier, bytes } = server;
     return {
@@ -91,6 +95,8 @@ async function readServer(client: Client) {
   return { ...server, bytes: Number(server.bytes), major: Math.floor(server.number / 10_000), systemIdentifier };
 }
 
+type ReadBeside = Omit<SnapshotFacts, "mark">;
+
 interface SnapshotDump extends DumpOptions {
   readonly snapshot: string;
   readonly sizes: TableSizes;
@@ -100,7 +106,7 @@ interface SnapshotDump extends DumpOptions {
 }
 
 /** All at once, since the snapshot must stay open for the dump's workers anyway; when one fails, the others are ended. */
-async function dumpAndRead(client: Client, options: SnapshotDump, database: string): Promise<SnapshotFacts> {
+async function dumpAndRead(client: Client, options: SnapshotDump, database: string): Promise<ReadBeside> {
   const { address, progress } = options;
   const failed = new AbortController();
   const signal = AbortSignal.any([options.signal, failed.signal]);

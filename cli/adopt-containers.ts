@@ -61,7 +61,7 @@ export async function findContainers(
     settings: {
       services: orderServices(services, compose === null ? null : dependencies(folder, compose, environment)),
       ...(compose === null ? {} : { composeFile: compose }),
-      ...databaseSettings(environment, all),
+      ...(await databaseSettings(environment, all)),
     },
     lines: services.map(({ service, container, port }) => {
       return `${service}: container ${container.name}, ${port === 0 ? "no published port" : `port ${port}`}`;
@@ -167,15 +167,19 @@ function orderServices(
   });
 }
 
-/** The containers reach the database by a name of their network; from here it is reached by the port that it publishes. */
-function databaseSettings(environment: DotenvFile, all: readonly DiscoveredContainer[]): Record<string, unknown> {
+/**
+ * The containers reach the database by a name of their network; from here it is reached by the port that it publishes, else at
+ * its container's own address, which is looked up each time.
+ */
+async function databaseSettings(
+  environment: DotenvFile,
+  all: readonly DiscoveredContainer[],
+): Promise<Record<string, unknown>> {
   const { host, port } = databaseAddress(environment, { key: "DATABASE_URL" });
   const container = all.find(({ names }) => names.includes(host));
   if (!container) return {};
   const published = container.published[port];
   if (published !== undefined) return { database: { host: "127.0.0.1", port: published, container: container.name } };
-  throw new Error(
-    `The database's container '${container.name}' publishes no port, so that it cannot be reached from here. Nothing was ` +
-      `written. Publish it on this host alone: ports: ["127.0.0.1:15432:${port}"] in the compose file`,
-  );
+  await containerDriver().addressBehind("", container.name, host, port);
+  return { database: { container: container.name } };
 }

@@ -1,3 +1,4 @@
+import type { BackupResult } from "../backup/backup";
 import type { Load } from "../planner/load";
 import type { Plan } from "../planner/plan";
 import { type Client, type DatabaseAddress, withClient } from "../postgres/connection";
@@ -33,6 +34,8 @@ export type StopAfter = "" | "backup" | "migrate";
 export interface AttemptProgress {
   /** This attempt's backup, once it is complete and verified. */
   backup: { readonly id: string; readonly path: string } | null;
+  /** One that was made before the services stopped, and counts only if it is of the state after that. */
+  early: BackupResult | null;
   /** Exact rows per table in the backup's snapshot, before the first revision. */
   counts: Counts | null;
   /** When the first service was stopped and when all served again, in milliseconds since the epoch. */
@@ -67,6 +70,7 @@ export interface Story {
 export function noProgress(): AttemptProgress {
   return {
     backup: null,
+    early: null,
     counts: null,
     stoppedAt: null,
     servingAt: null,

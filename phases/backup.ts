@@ -1,4 +1,6 @@
-import { backupInstallation, type BackupOptions } from "../backup/backup";
+import { rm } from "node:fs/promises";
+
+import { backupInstallation, type BackupOptions, type BackupResult, changeSince } from "../backup/backup";
 import { findRelease } from "../planner/chain";
 import { withClient } from "../postgres/connection";
 import { errorText } from "../postgres/errors";
@@ -39,20 +41,66 @@ export async function backUpBeforeRestore(attempt: Attempt, activity: Activity):
 }
 
 /**
+ * Backs the installation up before its services stop, where the settings ask for it: what then only has to be proven to be
+ * still so takes no time in which they are missed.
+ *
+ * @throws when it cannot be made; nothing but the backup folder was touched then
+ */
+export async function backUpEarly(attempt: Attempt, activity: Activity): Promise<void> {
+  const { site, plan, progress } = attempt;
+  const isOnTheWay = plan.backup.required && plan.restore.backup === null && plan.stops.services.length > 0;
+  if (site.backup.early && isOnTheWay) progress.early = await makeBackup(attempt, activity);
+}
+
+/**
  * Backs the installation up, proves the backup, and notes it with its exact row counts in the ledger.
  *
  * @throws when any of that fails; nothing but the backup folder was touched then
  */
-export async function backUp(attempt: Attempt, { signal, progress }: Activity): Promise<BackupOutcome> {
-  const { site, plan, address, catalogue } = attempt;
-  const [revision] = (await withClient(address, { name: "backup", readOnly: true }, readAlembicVersion)) ?? [];
-  const result = await backupInstallation({
+export async function backUp(attempt: Attempt, activity: Activity): Promise<BackupOutcome> {
+  const result = (await confirmEarly(attempt, activity)) ?? (await makeBackup(attempt, activity));
+  await withLedger(attempt, async (client) => {
+    await recordCounts(client, { attempt: attempt.number, counts: result.counts });
+    await recordBackup(client, { attempt: attempt.number, backupId: result.id });
+  });
+  attempt.progress.backup = { id: result.id, path: result.path };
+  attempt.progress.counts = result.counts;
+  return { backupId: result.id, path: result.path, bytes: result.bytes, seconds: result.seconds };
+}
+
+/** The early backup, when nothing has changed since; one of another state is removed. */
+async function confirmEarly(attempt: Attempt, activity: Activity): Promise<BackupResult | null> {
+  const { early } = attempt.progress;
+  if (early === null) return null;
+  attempt.progress.early = null;
+  const change = await changeSince({ ...(await installationOf(attempt)), signal: activity.signal }, early.state);
+  if (change === null) {
+    activity.progress(`backup: ${early.id} is of this very state: nothing was written since`);
+    return early;
+  }
+  activity.progress(`backup: made again, because this has changed since: ${change}`);
+  await rm(early.path, { recursive: true });
+  return null;
+}
+
+type Installation = Pick<BackupOptions, "address" | "envFile" | "objects" | "composeFile" | "configFolder">;
+
+async function installationOf({ site, address }: Attempt): Promise<Installation> {
+  return {
     address,
-    folder: sitePath(site, site.backup.folder),
-    id: backupId(plan.from, attempt.number),
     ...(await variablesOf(site)),
     configFolder: sitePath(site, site.configFolder),
     ...(site.composeFile === undefined ? {} : { composeFile: sitePath(site, site.composeFile) }),
+  };
+}
+
+async function makeBackup(attempt: Attempt, { signal, progress }: Activity): Promise<BackupResult> {
+  const { site, plan, address, catalogue } = attempt;
+  const [revision] = (await withClient(address, { name: "backup", readOnly: true }, readAlembicVersion)) ?? [];
+  return backupInstallation({
+    ...(await installationOf(attempt)),
+    folder: sitePath(site, site.backup.folder),
+    id: backupId(plan.from, attempt.number),
     release: plan.from,
     revision: revision ?? null,
     planId: plan.id,
@@ -65,13 +113,6 @@ export async function backUp(attempt: Attempt, { signal, progress }: Activity): 
     signal,
     progress,
   });
-  await withLedger(attempt, async (client) => {
-    await recordCounts(client, { attempt: attempt.number, counts: result.counts });
-    await recordBackup(client, { attempt: attempt.number, backupId: result.id });
-  });
-  attempt.progress.backup = { id: result.id, path: result.path };
-  attempt.progress.counts = result.counts;
-  return { backupId: result.id, path: result.path, bytes: result.bytes, seconds: result.seconds };
 }
 
 /** The installation's `.env` for a backup; of a cluster its variables, and the objects that are in use. */

@@ -15,6 +15,7 @@ import { endAnswers } from "./maintenance";
 import type { Observation } from "./observe";
 import { beginOutage } from "./outage";
 import { goalOf, readEnvironment, serviceSpecs, type Site } from "./site";
+import { dependenciesOf } from "./stop-order";
 
 /** What a service's new container is made of, besides its image. */
 export interface Successor {
@@ -44,16 +45,15 @@ export async function observeContainers(
 ): Promise<Readonly<Record<string, ObservedContainer>>> {
   const specs = await containerSpecs(site, release);
   const found = await Promise.all(
-    specs.map(async (spec, index): Promise<[string, ObservedContainer]> => {
+    specs.map(async (spec): Promise<[string, ObservedContainer]> => {
       const { containerFacts, imageFacts } = containers();
       const [facts, imageWanted] = await Promise.all([containerFacts(spec), imageFacts(spec.engine, spec.image)]);
-      const earlier = specs.slice(Math.max(0, index - 1), index).map(({ name }) => name);
       const container: ServiceContainer = {
         name: spec.container,
         port: spec.port,
         image: spec.image,
         imageWanted,
-        dependsOn: dependenciesOf(site, spec.name) ?? earlier,
+        dependsOn: dependenciesOf(site.services, spec.name),
         attempt: facts?.attempt ?? null,
         release: facts?.release ?? null,
         imageId: facts?.imageId ?? "",
@@ -65,11 +65,6 @@ export async function observeContainers(
     }),
   );
   return Object.fromEntries(found);
-}
-
-function dependenciesOf({ services }: Site, name: string): readonly string[] | undefined {
-  const settings = services.find((service) => service.name === name);
-  return settings && "container" in settings ? settings.dependsOn : undefined;
 }
 
 function follows(facts: ContainerFacts, files: ReleaseFiles): boolean {

@@ -1,5 +1,5 @@
 import type { Load, Measurement } from "../planner/load";
-import { serviceUrl } from "../runtimes/address";
+import { runtime } from "../runtimes/driver";
 import { isHealthy } from "../runtimes/health";
 import { request } from "../runtimes/request";
 import type { ServiceSpec } from "../runtimes/runtime";
@@ -12,7 +12,8 @@ const timeoutMs = 3_000;
 const warmUps = 3;
 
 /**
- * Makes the same request one after the other, for some seconds at most. Several services are asked at once.
+ * Makes the same request one after the other, for some seconds at most. Several services are asked at once; one that cannot be
+ * reached from here is not.
  *
  * @param requests - how many, besides some that are not counted
  */
@@ -25,8 +26,10 @@ export async function measureAll(
   const loads = await Promise.all(
     specs.map(async (spec) => {
       const found: Load[] = [];
+      const base = await runtime.urlOf(spec);
+      if (base === null) return [];
       for (const measurement of measurements.filter(({ service }) => service === spec.name))
-        found.push(await measure(measurement, spec, requests, signal));
+        found.push(await measure(measurement, base, requests, signal));
       return found;
     }),
   );
@@ -35,11 +38,11 @@ export async function measureAll(
 
 async function measure(
   { service, measure: name, path, status }: Measurement,
-  spec: ServiceSpec,
+  base: string,
   requests: number,
   signal: AbortSignal,
 ): Promise<Load> {
-  const url = serviceUrl(spec, path);
+  const url = base + path;
   const deadline = Date.now() + budgetMs;
   const times: number[] = [];
   let errors = 0;

@@ -7,11 +7,12 @@ import { type Activity, type Attempt, PhaseError } from "./attempt";
 import { answerMeanwhile } from "./maintenance";
 import { beginOutage } from "./outage";
 import { logMarks, serviceSpecs } from "./site";
+import { stopWaves } from "./stop-order";
 
 /**
- * Stops services in the given order, then waits until no other client is connected to the database.
+ * Stops services, none before those that need it, then waits until no other client is connected to the database.
  *
- * @param services - names, in stopping order; none means that nothing is stopped and nobody waited for
+ * @param services - names; none means that nothing is stopped and nobody waited for
  * @throws ServiceError when a service does not stop, PhaseError that names the clients that stay
  */
 export async function quiesce(attempt: Attempt, services: readonly string[], activity: Activity): Promise<void> {
@@ -19,11 +20,12 @@ export async function quiesce(attempt: Attempt, services: readonly string[], act
   const specs = await serviceSpecs(attempt.site, attempt.plan.from);
   attempt.progress.touched = true;
   beginOutage(attempt);
-  for (const name of services) {
-    const spec = specs.find((candidate) => candidate.name === name);
-    if (!spec) continue;
-    activity.progress(`stopping ${name}`);
-    await runtime.stop(spec, activity);
+  for (const wave of stopWaves(attempt.site.services, services)) {
+    activity.progress(`stopping ${wave.join(", ")}`);
+    const leaving = specs.filter(({ name }) => wave.includes(name)).map((spec) => runtime.stop(spec, activity));
+    // What one says that does not stop is told once nothing is being stopped any more.
+    await Promise.allSettled(leaving);
+    await Promise.all(leaving);
   }
   await answerMeanwhile(attempt, activity);
   // What the old release says while it stops is no fault of the new one.

@@ -55,6 +55,8 @@ export interface ClusterSettings extends ClusterPlace {
 
 export interface BackupSettings {
   readonly folder: string;
+  /** Whether a backup is made before the services stop already, which counts if nobody writes until they have. */
+  readonly early: boolean;
   /** Tables that are dumped or loaded at once. */
   readonly jobs: number;
   readonly verify: "checksums" | "restore";
@@ -165,6 +167,12 @@ export async function readAddress(site: Site, databaseUrl: string): Promise<Data
     ...(host === "" ? {} : { host }),
     ...(port === 0 ? {} : { port }),
   });
+  const { container } = site.database;
+  if (container && host === "")
+    return {
+      ...address,
+      host: await containers().addressBehind(site.docker?.host ?? "", container, address.host, address.port),
+    };
   if (!service) return address;
   return {
     ...address,
@@ -190,6 +198,7 @@ export function goalOf(site: Site, version: string, emptyStack: boolean, restore
     images: imagePatterns(site),
     backupFolder: site.backup.folder,
     backupJobs: site.backup.jobs,
+    backupEarly: site.backup.early,
     services: site.services,
     verification: site.verification,
   };

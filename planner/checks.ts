@@ -1,6 +1,6 @@
 import type { Catalogue, Release, SmokeTask } from "../releases/release";
 import { compareVersions } from "../releases/version";
-import { measurements } from "./load";
+import { mayAnswer, measurements } from "./load";
 import type { CheckPlan, Direction } from "./plan";
 import type { Goal, WantedChecks } from "./world";
 
@@ -63,7 +63,9 @@ export function createsTask(
   services: Goal["services"],
   wanted: Pick<WantedChecks, "task">,
 ): boolean {
-  return wanted.task && task !== null && services.some(({ name, port }) => name === task.service && port !== 0);
+  return (
+    wanted.task && task !== null && services.some((service) => service.name === task.service && mayAnswer(service))
+  );
 }
 
 function describeTask({ service, done, webhook }: SmokeTask): string {

@@ -58,13 +58,19 @@ export function measurements(
 ): Measurement[] {
   if (wanted.requests === 0) return [];
   const requests = [...release.smoke, ...wanted.smoke];
-  return services.flatMap(({ name, health, port }): Measurement[] => {
-    if (port === 0) return [];
-    const own = requests.flatMap(({ service, measure, path, status }) =>
-      service === name && measure !== undefined ? [{ service, measure, path, status }] : [],
+  return services.flatMap((service): Measurement[] => {
+    if (!mayAnswer(service)) return [];
+    const { name, health } = service;
+    const own = requests.flatMap(({ service: asked, measure, path, status }) =>
+      asked === name && measure !== undefined ? [{ service: asked, measure, path, status }] : [],
     );
     return own.length > 0 ? own : [{ service: name, measure: "health", path: health, status: null }];
   });
+}
+
+/** Whether a service may be asked from here: only a look tells whether a container without a published port can. */
+export function mayAnswer({ port, container }: CheckedService): boolean {
+  return port !== 0 || container !== undefined;
 }
 
 /** Why two measurements cannot be compared; null when they can. */

@@ -91,7 +91,7 @@ function assemble({ world, goal, catalogue, from, to, choice }: Situation): Plan
     path: describePath(from, to, catalogue),
     breaks: direction === "up" ? describeBreaks(from, to, catalogue) : [],
     stops,
-    backup: planBackup(world, goal, writes),
+    backup: planBackup(world, goal, { required: writes, early: goal.backupEarly && stopped }),
     restore: noRestore,
     revisions: { pre, post },
     environment,
@@ -137,7 +137,7 @@ function restorePlan(world: World, goal: Goal, catalogue: Catalogue, chosen: Cho
     path: [`${to.version} from backup ${chosen.backup.id}`],
     breaks: [],
     stops,
-    backup: planBackup(world, goal, !chosen.isDone && world.restore.damage === null),
+    backup: planBackup(world, goal, { required: !chosen.isDone && world.restore.damage === null, early: false }),
     restore,
     revisions: { pre: [], post: [] },
     environment: { file: goal.environmentFile, undo: [], apply: [], lines: [] },
@@ -183,7 +183,7 @@ function describeBreaks(from: Release, to: Release, catalogue: Catalogue): strin
   );
 }
 
-function planBackup(world: World, goal: Goal, required: boolean): BackupPlan {
+function planBackup(world: World, goal: Goal, { required, early }: { required: boolean; early: boolean }): BackupPlan {
   if (!required) return { required, contents: [] };
   return {
     required,
@@ -195,6 +195,7 @@ function planBackup(world: World, goal: Goal, required: boolean): BackupPlan {
       ...(goal.composeFile === undefined ? [] : [`${goal.composeFile}, byte for byte`]),
       `${goal.configFolder}, as an archive`,
       `into ${goal.backupFolder}, with the SHA-256 of every file`,
+      ...(early ? ["before the services stop, and again after that if anybody has written meanwhile"] : []),
     ],
   };
 }

@@ -121,8 +121,8 @@ function judgeAdoption(world: World, goal: Goal, catalogue: Catalogue, running: 
     return down.map(({ name, running: runs, release }) => ({
       path: `octollm:services.${name}`,
       text:
-        `${runs ? `answers as '${release ?? "unknown"}', not ${running}` : "does not run"}, and only what runs can be ` +
-        `adopted: start it first, or correct its port and health path`,
+        `${runs ? described(release, running) : "does not run"}, and only what runs can be adopted: start it first, or ` +
+        `correct its port and health path`,
     }));
   const head = catalogue.chain[headIndex(catalogue, running)]?.revision;
   const [revision] = world.revisions;
@@ -186,4 +186,8 @@ export function judgeChecksums(
       },
     ];
   });
+}
+
+function described(release: string | null, running: string): string {
+  return release === running ? "runs and is not healthy" : `answers as '${release ?? "unknown"}', not ${running}`;
 }

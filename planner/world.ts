@@ -207,6 +207,8 @@ export interface Goal {
   readonly images?: Readonly<Record<string, string>>;
   readonly backupFolder: string;
   readonly backupJobs: number;
+  /** Whether a backup is made before the services stop already. */
+  readonly backupEarly: boolean;
   /** Services in starting order, with what the checks ask of them. */
   readonly services: readonly CheckedService[];
   readonly verification: WantedChecks;
@@ -216,8 +218,10 @@ export interface Goal {
 export interface CheckedService {
   readonly name: string;
   readonly health: string;
-  /** 0 when it serves none. */
+  /** 0 when it serves none, or a container publishes none. */
   readonly port?: number;
+  /** Name of its container, which may answer without a published port. */
+  readonly container?: string;
 }
 
 /** What of the settings adds to the checks of the release, or takes from them. */

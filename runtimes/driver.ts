@@ -8,6 +8,7 @@ export const runtime: Runtime = {
   inspect: async (spec) => driverOf(spec).inspect(spec),
   start: async (spec, activity) => driverOf(spec).start(spec, activity),
   stop: async (spec, activity) => driverOf(spec).stop(spec, activity),
+  urlOf: async (spec) => driverOf(spec).urlOf(spec),
   hostSeenBy: async (spec) => driverOf(spec).hostSeenBy(spec),
   markLog: async (spec) => driverOf(spec).markLog(spec),
   scanLog: async (spec, since, options) => driverOf(spec).scanLog(spec, since, options),

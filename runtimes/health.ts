@@ -23,8 +23,13 @@ function versionIn(body: string): string | null {
  * @param path - the health path, with its leading slash
  * @param timeoutMs - how long to wait for the whole answer
  */
-export async function askHealth(port: number, path: string, timeoutMs = 2_000): Promise<HealthAnswer> {
-  const { status, text, body } = await request(serviceUrl({ port }, path), { timeoutMs });
+export function askHealth(port: number, path: string, timeoutMs?: number): Promise<HealthAnswer> {
+  return askHealthAt(serviceUrl({ port }, path), timeoutMs);
+}
+
+/** The same of a service wherever it is. */
+export async function askHealthAt(url: string, timeoutMs = 2_000): Promise<HealthAnswer> {
+  const { status, text, body } = await request(url, { timeoutMs });
   return { status, text, version: versionIn(body) };
 }
 

@@ -107,6 +107,8 @@ export interface Runtime<Spec extends CommonSpec = ServiceSpec> {
   start(spec: Spec, activity?: Activity): Promise<ServiceState>;
   /** Makes sure that the service does not run and its port is free. */
   stop(spec: Spec, activity?: Activity): Promise<ServiceState>;
+  /** Where the service answers requests from here, a URL without a path; null when it cannot be reached. */
+  urlOf(spec: Spec): Promise<string | null>;
   /** How the service reaches a program of this machine; null when it reaches none. */
   hostSeenBy(spec: Spec): Promise<Reach | null>;
   /** Where the service's log ends now. */

@@ -28,7 +28,7 @@ const databaseSchema = z.strictObject({
     .optional()
     .meta(
       about(
-        "Container that PostgreSQL runs in; its `pg_dump` is used where this host has none that is new enough.",
+        "Container that PostgreSQL runs in: its `pg_dump` is used where this host has none that is new enough, and without a published port it is reached at its own address, with `database.host` empty.",
         "octollm-postgres",
       ),
     ),
@@ -83,6 +83,15 @@ const dockerSchema = z.strictObject({
 
 const backupSchema = z.strictObject({
   folder: text.default("backups").meta(about("Folder that backups are made in.", "/var/backups/octollm")),
+  early: z
+    .boolean()
+    .default(false)
+    .meta(
+      about(
+        "Whether it is made before the services stop, which shortens that; it is made again if anybody writes until they have.",
+        true,
+      ),
+    ),
   jobs: z.int().min(1).max(64).default(2).meta(about("Tables that are dumped and restored at once.", 4)),
   verify: z
     .enum(["checksums", "restore"])

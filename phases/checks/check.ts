@@ -22,6 +22,9 @@ export function skipped(subject: Subject, check: string, detail: string): Check 
   return { subject, check, passed: true, skipped: true, detail };
 }
 
+/** Why a check of a service is skipped that answers nobody here. */
+export const notReached = "no port of the service can be reached from here";
+
 /** Those that were judged. */
 export function judged(checks: readonly Check[]): Check[] {
   return checks.filter((check) => check.skipped !== true);

@@ -11,7 +11,7 @@ import {
 import type { ServiceSpec } from "../../runtimes/runtime";
 import { measureAll } from "../measure";
 import type { VerificationSettings } from "../site";
-import { type Check, skipped } from "./check";
+import { type Check, notReached, skipped } from "./check";
 
 /** What is compared with what. */
 export interface LoadQuestion {
@@ -46,23 +46,34 @@ export async function checkLoad(question: LoadQuestion): Promise<{ checks: Check
   for (let round = 1; left.length > 0 && round <= rounds; round++) {
     if (round > 1) await sleep(pauseMs, undefined, { signal });
     const measured = await measureAll(left, specs, settings.requests, signal);
+    const unreached = left.filter((measurement) => !measured.some(same(measurement)));
+    checks.push(...unreached.flatMap((measurement) => unjudged(measurement, notReached)));
     const judged = measured.map((load) => ({ load, made: judge(before.find(same(load)), load, settings) }));
     const isFinal = round === rounds;
     const kept = judged.filter(({ made }) => isFinal || made.every(({ passed }) => passed));
     after.push(...kept.map(({ load }) => load));
     checks.push(...kept.flatMap(({ made }) => made.map((check) => afterRounds(check, round))));
-    left = left.filter((measurement) => !kept.some(({ load }) => same(load)(measurement)));
+    left = left.filter((one) => !unreached.includes(one) && !kept.some(({ load }) => same(load)(one)));
   }
   return { checks, after };
 }
 
 function judge(before: Load | undefined, after: Load, settings: VerificationSettings): Check[] {
-  const name = `${after.service}: ${after.measure}`;
-  const [often, long] = [`${name} fails no more often than before`, `${name} takes no longer than before`];
+  const [often, long] = namesOf(after);
   const reason = notComparable(before, after);
-  if (!before || reason !== null)
-    return [often, long].map((check) => skipped("load", check, reason ?? "nothing was measured before"));
+  if (!before || reason !== null) return unjudged(after, reason ?? "nothing was measured before");
   return [asCheck(often, judgeErrors(before, after, settings)), asCheck(long, judgeLatency(before, after, settings))];
+}
+
+type Measured = Pick<Load, "service" | "measure">;
+
+function namesOf({ service, measure }: Measured): [string, string] {
+  const name = `${service}: ${measure}`;
+  return [`${name} fails no more often than before`, `${name} takes no longer than before`];
+}
+
+function unjudged(measured: Measured, reason: string): Check[] {
+  return namesOf(measured).map((check) => skipped("load", check, reason));
 }
 
 function asCheck(check: string, { worse, text }: Verdict): Check {
@@ -75,6 +86,6 @@ function afterRounds(check: Check, round: number): Check {
     : { ...check, detail: `${check.detail} (the ${round === 2 ? "second" : "third"} time it was measured)` };
 }
 
-function same(load: Pick<Load, "service" | "measure">): (other: Pick<Load, "service" | "measure">) => boolean {
+function same(load: Measured): (other: Measured) => boolean {
   return ({ service, measure }) => service === load.service && measure === load.measure;
 }

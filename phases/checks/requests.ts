@@ -1,8 +1,8 @@
 import type { SmokeRequest } from "../../releases/release";
-import { serviceUrl } from "../../runtimes/address";
+import { runtime } from "../../runtimes/driver";
 import { request } from "../../runtimes/request";
 import type { ServiceSpec } from "../../runtimes/runtime";
-import { type Check, skipped } from "./check";
+import { type Check, notReached, skipped } from "./check";
 
 const timeoutMs = 10_000;
 
@@ -21,8 +21,9 @@ async function checkRequest(smoke: SmokeRequest, specs: readonly ServiceSpec[]):
   const check = `${service} answers ${method} ${path} with ${status}`;
   const spec = specs.find(({ name }) => name === service);
   if (!spec) return skipped("requests", check, "the installation does not run this service");
-  if (spec.port === 0) return skipped("requests", check, "no port of the service can be reached from here");
-  const answer = await request(serviceUrl(spec, path), { method, timeoutMs });
+  const url = await runtime.urlOf(spec);
+  if (url === null) return skipped("requests", check, notReached);
+  const answer = await request(url + path, { method, timeoutMs });
   const detail = answer.status === null ? `no answer: it ${answer.text}` : answer.text;
   return { subject: "requests", check, passed: answer.status === status, detail };
 }

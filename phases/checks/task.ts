@@ -4,12 +4,11 @@ import { isDeepStrictEqual } from "node:util";
 
 import type { Client } from "../../postgres/connection";
 import type { SmokeTask } from "../../releases/release";
-import { serviceUrl } from "../../runtimes/address";
 import { runtime } from "../../runtimes/driver";
 import { openReceiver, type Receiver } from "../../runtimes/receiver";
 import { type Answer, request } from "../../runtimes/request";
 import type { ServiceSpec } from "../../runtimes/runtime";
-import { type Check, skipped } from "./check";
+import { type Check, notReached, skipped } from "./check";
 
 const requestMs = 10_000;
 
@@ -20,6 +19,8 @@ const markWords = "octollm-upgrade smoke test";
 interface Course {
   readonly task: SmokeTask;
   readonly spec: ServiceSpec;
+  /** Where its service answers. */
+  readonly base: string;
   /** Null where services reach no program of this machine. */
   readonly receiver: Receiver | null;
   /** Whether nothing can be between the service and the receiver. */
@@ -41,6 +42,8 @@ export async function checkTask(
   spec: ServiceSpec,
   { timeoutSeconds, signal }: { readonly timeoutSeconds: number; readonly signal: AbortSignal },
 ): Promise<Check[]> {
+  const base = await runtime.urlOf(spec);
+  if (base === null) return [skipped("task", `${spec.name} takes a task`, notReached)];
   const reach = task.webhook === null ? null : await runtime.hostSeenBy(spec);
   const receiver = reach && (await openReceiver(reach.address, `/${randomUUID()}`).catch(() => null));
   try {
@@ -49,6 +52,7 @@ export async function checkTask(
     return await run({
       task,
       spec,
+      base,
       receiver,
       isReached: reach?.certain ?? false,
       body,
@@ -67,15 +71,15 @@ function bodyOf({ body }: SmokeTask): Json {
 }
 
 async function run(course: Course): Promise<Check[]> {
-  const { task, spec, body, signal } = course;
-  const answer = await request(serviceUrl(spec, task.path), { method: "POST", body, timeoutMs: requestMs });
+  const { task, spec, base, body, signal } = course;
+  const answer = await request(base + task.path, { method: "POST", body, timeoutMs: requestMs });
   const created = objectIn(answer);
   const id = created?.[task.id];
   const check = `${spec.name} takes a task: POST ${task.path} with ${task.status}`;
   if (answer.status !== task.status || (typeof id !== "string" && typeof id !== "number"))
     return [failed(check, answer.status === task.status ? `its answer has no field '${task.id}'` : told(answer))];
   const checks = [passed(check, `${answer.text}, task ${id}`)];
-  const url = serviceUrl(spec, task.read.replace("{id}", encodeURIComponent(id)));
+  const url = base + task.read.replace("{id}", encodeURIComponent(id));
   try {
     checks.push(await checkReading(course, url, String(id)));
     checks.push(...(await checkEnd(course, url, String(id), created ?? {})));
@@ -178,8 +182,9 @@ export async function readLeftovers(client: Client, { leftovers }: SmokeTask): P
 export async function removeLeftovers(task: SmokeTask, spec: ServiceSpec, ids: readonly string[]): Promise<Check[]> {
   const check = `${spec.name} has no smoke task of an earlier run`;
   let removed = 0;
-  for (const id of ids) {
-    const url = serviceUrl(spec, task.read.replace("{id}", encodeURIComponent(id)));
+  const base = await runtime.urlOf(spec);
+  for (const id of base === null ? [] : ids) {
+    const url = base + task.read.replace("{id}", encodeURIComponent(id));
     const { status } = await request(url, { method: "DELETE", timeoutMs: requestMs });
     if (status === null || status < 200 || status > 299) break;
     removed += 1;

@@ -1,4 +1,4 @@
-import { backUp, backUpBeforeRestore } from "../../phases/backup";
+import { backUp, backUpBeforeRestore, backUpEarly } from "../../phases/backup";
 import { complete } from "../../phases/complete";
 import { goneForGood, retireContainer, type Successor } from "../../phases/containers";
 import { type Manifests, prepareManifests } from "../../phases/deployments";
@@ -22,6 +22,7 @@ export const quiesceWork: PhaseWork = {
   name: "Quiesce",
   run: async (attempt, inputs, activity) => {
     await measureBefore(attempt, activity);
+    await backUpEarly(attempt, activity);
     await quiesce(attempt, inputs.services as string[], activity);
     return {};
   },

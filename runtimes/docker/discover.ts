@@ -3,6 +3,7 @@ import type { ContainerInspectInfo } from "dockerode";
 import { bindingsOf } from "./bindings";
 import { ask } from "./engine";
 import { inspectContainer, releaseOf } from "./look";
+import { namesOf } from "./own-address";
 
 /** A container as an outsider finds it. */
 export interface DiscoveredContainer {
@@ -32,9 +33,8 @@ export async function discoverContainers(engine: string): Promise<DiscoveredCont
 }
 
 function describe(container: ContainerInspectInfo): DiscoveredContainer {
-  const { Config, Name, State, NetworkSettings } = container;
+  const { Config, Name, State } = container;
   const { "com.docker.compose.service": service, "com.docker.compose.project.working_dir": folder } = Config.Labels;
-  const aliases = Object.values(NetworkSettings.Networks).flatMap(({ Aliases }) => (Aliases ?? []) as string[]);
   const { StopTimeout } = Config as { StopTimeout?: number | null };
   return {
     name: Name.slice(1),
@@ -44,7 +44,7 @@ function describe(container: ContainerInspectInfo): DiscoveredContainer {
     release: releaseOf(container),
     running: State.Running && !State.Restarting,
     published: publishedPorts(container),
-    names: [...new Set([Name.slice(1), ...aliases])],
+    names: namesOf(container),
     stopTimeout: StopTimeout ?? null,
   };
 }

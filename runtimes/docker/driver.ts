@@ -2,6 +2,7 @@
 export { discoverContainers } from "./discover";
 export { containerPlace } from "./exec";
 export { publishedAddress } from "./published";
+export { addressBehind } from "./reach";
 export { containerFacts, imageFacts } from "./facts";
 export { isReplacedForGood, removeRetired, retire, returnRetired, stopRetired } from "./retire";
 export { containerRuntime } from "./service";

@@ -1,12 +1,13 @@
 import type { ContainerInspectInfo } from "dockerode";
 
-import { askHealth, type HealthAnswer, isHealthy } from "../health";
+import { askHealth, askHealthAt, type HealthAnswer, isHealthy } from "../health";
 import { holderOf } from "../local/look";
 import { listenersOn } from "../local/processes";
 import type { ContainerSpec, ServiceState } from "../runtime";
 import { withoutSecrets } from "../secrets";
 import { ask, engineAddress } from "./engine";
 import { labels, retiredName } from "./labels";
+import { ownUrl } from "./own-address";
 
 /** The containers of a service. */
 export interface Both {
@@ -93,7 +94,7 @@ async function stateOf(
       : `container '${name}' is ${State.Status}, exit code ${State.ExitCode}`;
     return { ...none, release: known, obstructed, detail: obstructed === null ? detail : `${detail}; ${obstructed}` };
   }
-  const answer = spec.port === 0 ? null : await askHealth(spec.port, spec.health);
+  const answer = spec.port === 0 ? await askEarly(spec, present) : await askHealth(spec.port, spec.health);
   const healthy = isWell(present, answer);
   return {
     running,
@@ -106,6 +107,20 @@ async function stateOf(
     obstructed: null,
     detail: `container '${name}' is ${describeHealth(spec, present, answer, healthy)}`,
   };
+}
+
+/**
+ * Docker makes its first check only after a whole interval. A container without a published port that answers well at its own
+ * address before is well; any other answer may be that of a path that it does not know.
+ */
+async function askEarly(
+  { engine, health }: ContainerSpec,
+  container: ContainerInspectInfo,
+): Promise<HealthAnswer | null> {
+  if (container.State.Health?.Status !== "starting") return null;
+  const url = await ownUrl(engine, container);
+  const answer = url === null ? null : await askHealthAt(url + health);
+  return answer !== null && isHealthy(answer) ? answer : null;
 }
 
 /** What Docker's own check says counts; where it has not run yet, or there is none, the port's answer does. */
@@ -129,7 +144,7 @@ function describeHealth(
     ? `, its health check is ${State.Health.Status}${said ? ` (${said.slice(0, 120)})` : ""}`
     : "";
   if (State.Paused) return "paused";
-  if (healthy) return `healthy${answer === null ? "" : ` on port ${port}`}`;
+  if (healthy) return `healthy${answer === null || port === 0 ? "" : ` on port ${port}`}`;
   return `not healthy${answer === null ? "" : `: port ${port} ${answer.text} at ${health}`}${check}`;
 }
 

@@ -16,6 +16,7 @@ import { tell } from "./engine";
 import { hostSeenBy } from "./host";
 import { logLines } from "./log";
 import { type ContainerLook, inspectBoth, isOfRelease, lookAt, releaseOf } from "./look";
+import { containerUrl } from "./reach";
 import { forgetPolicy, readPolicies } from "./record";
 import { stopContainer } from "./stop";
 
@@ -28,6 +29,7 @@ export const containerRuntime: Runtime<ContainerSpec> = {
   inspect: async (spec) => (await lookAt(spec)).state,
   start,
   stop,
+  urlOf: containerUrl,
   hostSeenBy,
   markLog: () => Promise.resolve(Date.now()),
   scanLog,

@@ -1,5 +1,8 @@
+import { serviceUrl } from "../address";
 import { type Activity, type DeploymentSpec, type Runtime, ServiceError, type ServiceState } from "../runtime";
 import { serverTime } from "./client";
+import { ClusterError } from "./errors";
+import { forwardTo } from "./forward";
 import { scanLog } from "./log";
 import { lookAt } from "./look";
 import { readDeployment, releaseOf } from "./read";
@@ -11,12 +14,24 @@ export const deploymentRuntime: Runtime<DeploymentSpec> = {
   inspect: async (spec) => (await lookAt(spec)).state,
   start,
   stop,
+  urlOf,
   // Nothing tells how a pod would reach this machine, and most reach it not at all.
   hostSeenBy: () => Promise.resolve(null),
   // Logs are written by the cluster's clocks.
   markLog: ({ cluster }) => serverTime(cluster),
   scanLog,
 };
+
+/** By a forwarded port; null when this user may not forward one, or no pod can be reached. */
+async function urlOf({ cluster, deployment, podContainer, port }: DeploymentSpec): Promise<string | null> {
+  if (port === 0) return null;
+  try {
+    return serviceUrl({ port: await forwardTo(cluster, { deployment, podContainer }, port) }, "");
+  } catch (error) {
+    if (error instanceof ClusterError) return null;
+    throw error;
+  }
+}
 
 /**
  * Makes sure that the service serves its release: a Deployment that was scaled to 0 gets the replicas that it had, and then

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
+import { serviceUrl } from "../address";
 import { askHealth, isHealthy } from "../health";
 import { logOffset, scanLog, tailSince } from "../log-scan";
 import { type Activity, type ProcessSpec, type Runtime, ServiceError, type ServiceState } from "../runtime";
@@ -17,6 +18,7 @@ export const processRuntime: Runtime<ProcessSpec> = {
   inspect,
   start,
   stop: stopService,
+  urlOf: (spec) => Promise.resolve(spec.port === 0 ? null : serviceUrl(spec, "")),
   hostSeenBy: () => Promise.resolve({ address: "127.0.0.1", certain: true }),
   markLog: ({ log }) => Promise.resolve(logOffset(log)),
   scanLog: ({ log }, since, options) => {

@@ -1,8 +1,12 @@
 import { strict as assert } from "node:assert";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 
+import { findContainers } from "../../cli/adopt-containers";
 import type { Check } from "../../phases/checks/check";
 import { type Verification, verifyNow } from "../../phases/verify-now";
 import { parseSettings, siteOf } from "../../settings";
+import { until } from "../support/until";
 import { type DockerInstallation, startInstallation } from "./support/installation";
 
 const services = [
@@ -18,14 +22,16 @@ describe("a verification of containers", function () {
   before(async () => (octollm = await startInstallation({ tasks: 200 })));
   after(() => octollm?.remove());
 
-  function verify(verification: object = {}): Promise<Verification> {
+  const published = { host: "127.0.0.1", port: 15_432 };
+
+  function verify(verification: object = {}, database: object = published): Promise<Verification> {
     const settings = {
       version: "0.1.0",
       target: "docker",
       installation: octollm.folder,
       docker: JSON.stringify({ host: octollm.engine.host }),
       verification: JSON.stringify(verification),
-      database: JSON.stringify({ host: "127.0.0.1", port: 15_432 }),
+      database: JSON.stringify(database),
       services: JSON.stringify(
         services.map(({ name, port }) => ({
           name,
@@ -64,20 +70,56 @@ describe("a verification of containers", function () {
     assert.equal((await octollm.fingerprint()).tasks, 200);
   });
 
-  it("tells what a container has logged, and a smoke request to a service without a published port is left out", async () => {
+  it("tells what a container has logged", async () => {
     const logged = await octollm.docker.getContainer("octollm-planner").exec({
       Cmd: ["/bin/sh", "-c", "echo ERROR the cellar is flooded > /proc/1/fd/1"],
     });
     await logged.start({});
-    const smoke = [{ service: "planner-arm", method: "GET" as const, path: "/plans", status: 200 }];
-    const found = await verify({ smoke, task: false, requests: 0 });
+    const found = await verify({ task: false, requests: 0 });
     assert.match(
       lines(found, ({ passed }) => !passed).join("\n"),
       /^planner-arm logs no error: 1 line since .*, first: ERROR the cellar is flooded$/,
     );
-    assert.deepEqual(
-      lines(found, ({ skipped, subject }) => skipped === true && subject === "requests"),
-      ["planner-arm answers GET /plans with 200: no port of the service can be reached from here"],
-    );
+  });
+
+  it("asks a service without a published port at its container's own address, or says why not", async () => {
+    const smoke = [{ service: "planner-arm", method: "GET" as const, path: "/plans", status: 200 }];
+    const ofRequests = async () => {
+      const found = await verify({ smoke, task: false, requests: 0 });
+      return lines(found, ({ subject, check }) => subject === "requests" && check.includes("/plans"));
+    };
+    assert.match((await ofRequests()).join("\n"), /^planner-arm answers GET \/plans with 200: answered 404$/);
+    const network = octollm.docker.getNetwork("octollm_octollm-network");
+    await network.disconnect({ Container: "octollm-planner" });
+    try {
+      assert.deepEqual(await ofRequests(), [
+        "planner-arm answers GET /plans with 200: no port of the service can be reached from here",
+      ]);
+    } finally {
+      await network.connect({ Container: "octollm-planner" });
+    }
+  });
+
+  it("finds a database that publishes no port at its container's own address, wherever that is now", async () => {
+    const compose = join(octollm.folder, "docker-compose.yml");
+    const text = readFileSync(compose, "utf8");
+    writeFileSync(compose, text.replace(/ +ports:\n +- "127\.0\.0\.1:15432:5432".*\n/, ""));
+    process.env.DOCKER_HOST = octollm.engine.host;
+    try {
+      octollm.compose("up", "--detach", "postgres");
+      await until("the container is healthy", async () => {
+        const { State } = await octollm.docker.getContainer("octollm-postgres").inspect();
+        return State.Health?.Status === "healthy";
+      });
+      const { settings } = await findContainers(octollm.folder, {});
+      assert.deepEqual(settings.database, { container: "octollm-postgres" });
+      const found = await verify({ task: false, requests: 0, logErrors: [] }, { container: "octollm-postgres" });
+      assert.ok(
+        lines(found, ({ passed }) => passed).some((line) => line.startsWith("alembic_version says def456")),
+        lines(found, () => true).join("\n"),
+      );
+    } finally {
+      delete process.env.DOCKER_HOST;
+    }
   });
 });

@@ -19,6 +19,7 @@ export function goal(version: string, changes: Partial<Goal> = {}): Goal {
     configFolder: "config",
     backupFolder: "backups",
     backupJobs: 2,
+    backupEarly: false,
     services: [{ name: "orchestrator", health: "/health" }],
     verification: { task: true, requests: 30, smoke: [], invariants: [], indexes: [] },
     ...changes,

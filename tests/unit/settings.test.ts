@@ -32,6 +32,7 @@ describe("the settings of a stack", () => {
       services: [{ ...service, directory: ".", environment: {}, startTimeout: 60, stopTimeout: 30 }],
       backup: {
         folder: "backups",
+        early: false,
         jobs: 2,
         verify: "checksums",
         keepDays: 30,
