@@ -4,6 +4,8 @@ import type { CustomTimeouts, ResourceState } from "../state/resource";
 /** What a program asks for when it registers a resource. */
 export interface Goal {
   type: string;
+  /** What the type was called in earlier versions of its package. */
+  formerTypes: string[];
   name: string;
   custom: boolean;
   inputs: PropertyMap;
@@ -35,6 +37,7 @@ export interface Goal {
 export function plainGoal(type: string, name: string, inputs: PropertyMap): Goal {
   return {
     type,
+    formerTypes: [],
     name,
     custom: true,
     inputs,

@@ -1,3 +1,4 @@
+import type { Alias } from "@pulumi/pulumi/proto/alias_pb";
 import type { ReadResourceRequest, RegisterResourceRequest } from "@pulumi/pulumi/proto/resource_pb";
 
 import { NotImplementedError, OperatorError } from "../errors";
@@ -31,11 +32,20 @@ function timeouts(request: RegisterResourceRequest): CustomTimeouts {
   return read;
 }
 
+/** Whether an alias tells only what a type was called in earlier versions of its package; the SDK adds the parent. */
+function isFormerType(alias: Alias, request: RegisterResourceRequest): boolean {
+  const { type = "", parenturn = "", ...others } = alias.getSpec()?.toObject() ?? {};
+  return type !== "" && (parenturn === "" || parenturn === request.getParent()) && !Object.values(others).some(Boolean);
+}
+
 /** Options that this engine does not have, refused by name. */
 function refuseOptions(request: RegisterResourceRequest): void {
   const hooks = request.getHooks()?.toObject() ?? {};
   const used: [string, boolean][] = [
-    ["aliases", request.getAliasesList().length + request.getAliasurnsList().length > 0],
+    [
+      "aliases",
+      request.getAliasurnsList().length > 0 || request.getAliasesList().some((alias) => !isFormerType(alias, request)),
+    ],
     ["import", request.getImportid() !== ""],
     ["hooks", Object.values(hooks).some((names) => Array.isArray(names) && names.length > 0)],
     ["transforms", request.getTransformsList().length > 0],
@@ -64,6 +74,7 @@ export function goalOf(request: RegisterResourceRequest, root: string): Goal {
   request.getProvidersMap().forEach((reference, name) => providers.set(name, reference));
   return {
     type: request.getType(),
+    formerTypes: request.getAliasesList().flatMap((alias) => alias.getSpec()?.getType() ?? []),
     name: request.getName(),
     custom: request.getCustom(),
     inputs: fromStruct(request.getObject()),

@@ -113,12 +113,19 @@ export class StepGenerator {
     return steps;
   }
 
+  /** A resource that the state has under an earlier name of its type would be made a second time. */
+  #refuseFormer(goal: Goal): void {
+    const former = goal.formerTypes.map((type) => this.urnOf({ ...goal, type })).find((urn) => this.#olds.has(urn));
+    if (former) throw new NotImplementedError(`taking over ${former} as ${goal.type}`);
+  }
+
   async #decide(goal: Goal, ahead: Inquiry | undefined): Promise<Step[]> {
     const urn = this.urnOf(goal);
     if (this.registered.has(urn))
       throw new OperatorError(`Duplicate resource URN '${urn}'; try giving it a unique name`);
     this.registered.add(urn);
     const old = this.#olds.get(urn);
+    if (!old) this.#refuseFormer(goal);
     if (goal.readId !== undefined) return this.#read(urn, goal.readId, goal, old);
     if (!this.#isTarget(urn, goal.type)) return old ? this.#untouched(old) : [this.#skip(urn, goal)];
     if (old && old.custom !== goal.custom)

@@ -1,7 +1,9 @@
 import { z } from "zod";
 
+import { pause } from "../../postgres/pause";
 import { type Activity, type DeploymentSpec, ServiceError } from "../runtime";
 import { patch, patchTypes } from "./client";
+import { ClusterError } from "./errors";
 import { annotations } from "./labels";
 import { withoutReplicas } from "./managers";
 import type { Deployment, PodTemplate, Strategy } from "./objects";
@@ -70,7 +72,7 @@ export async function forgetBefore(spec: DeploymentSpec): Promise<void> {
  *
  * @throws ClusterError
  */
-async function releaseReplicas(spec: DeploymentSpec): Promise<void> {
+async function releaseReplicas(spec: DeploymentSpec, tries = 10): Promise<void> {
   const deployment = await readDeployment(spec);
   const managedFields = deployment && withoutReplicas(deployment);
   if (!managedFields) return;
@@ -79,7 +81,14 @@ async function releaseReplicas(spec: DeploymentSpec): Promise<void> {
     // Refused when somebody has changed the object meanwhile.
     { op: "replace", path: "/metadata/resourceVersion", value: deployment.metadata.resourceVersion },
   ];
-  await patch(spec.cluster, { path: deploymentPath(spec), type: patchTypes.json, body });
+  try {
+    await patch(spec.cluster, { path: deploymentPath(spec), type: patchTypes.json, body });
+  } catch (error) {
+    const isOutdated = error instanceof ClusterError && error.status === 409;
+    if (!isOutdated || tries <= 1) throw error;
+    await pause(100);
+    await releaseReplicas(spec, tries - 1);
+  }
 }
 
 /**
