@@ -90,10 +90,10 @@ describe("a service that is a Deployment", function () {
     await octollm.rolledOut("orchestrator");
   });
 
-  it("is stopped although somebody scales it up meanwhile: he is named", async () => {
+  it("is stopped although somebody scales it up meanwhile: that is told", async () => {
     const stopping = assert.rejects(
       deploymentRuntime.stop(spec),
-      /was scaled to 0, and somebody has scaled it to 1 again \(kubectl\)/,
+      /was scaled to 0, and somebody has scaled it to 1 again/,
     );
     await until("it is scaled to 0", () => live().spec.replicas === 0);
     octollm.kubectl("scale", "deployment/orchestrator", "--replicas=1");
