@@ -120,6 +120,8 @@ describe("a service that is a Deployment", function () {
   });
 
   it("is given its release before again after one that does not become ready, whose last words are told", async () => {
+    // Pods of the tests before are still ending.
+    await until("two pods", () => Object.keys(octollm.pods("app=orchestrator")).length === 2);
     await rememberBefore(spec, { attempt: 1, release: "0.1.0" });
     const next = { ...spec, release: "0.2.0", image: images.exitsAtOnce };
     const facts = await deploymentFacts(next);
