@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import {
@@ -128,7 +130,12 @@ describe("a service that is a Deployment", function () {
     assert.ok(facts);
     assert.deepEqual(facts.before, { attempt: 1, release: "0.1.0" });
     const before = octollm.pods("app=orchestrator");
-    octollm.apply(deploymentManifest(facts, next, { attempt: 1, checksum: "0123456789ab" }));
+    const file = join(octollm.cluster.folder, "orchestrator.json");
+    writeFileSync(file, JSON.stringify(deploymentManifest(facts, next, { attempt: 1, checksum: "0123456789ab" })));
+    // As Pulumi's plugin does it; kubectl's own way would take the replicas for removed.
+    const how = ["--server-side", "--force-conflicts", "--field-manager=octollm-upgrade"];
+    octollm.kubectl("apply", ...how, "--filename", file);
+    assert.equal(live().spec.replicas, 2);
     await assert.rejects(deploymentRuntime.start(next), (error: Error) => {
       assert.match(
         error.message,
