@@ -75,7 +75,7 @@ describe("an installation's ConfigMap and Secret", function () {
   });
 
   it("are in the file of the installation's objects, which kubectl takes, without kubectl's copy of the Secret", async () => {
-    const text = await objectsAsYaml(place, names);
+    const text = await objectsAsYaml({ ...place, ...names });
     const kinds = parseAllDocuments(text).map((one) => (one.toJS() as { kind: string }).kind);
     for (const kind of ["ConfigMap", "Secret", "StatefulSet", "Service"]) assert.ok(kinds.includes(kind), kind);
     assert.doesNotMatch(text, /last-applied|managedFields|resourceVersion/);
@@ -139,7 +139,7 @@ describe("a cluster", function () {
     assert.equal((await deploymentRuntime.start(spec)).release, "0.1.0");
     await deploymentRuntime.scanLog(spec, await deploymentRuntime.markLog(spec), {});
     await forgetBefore(spec);
-    assert.match(await objectsAsYaml(least, names), /kind: StatefulSet/);
+    assert.match(await objectsAsYaml({ ...least, ...names }), /kind: StatefulSet/);
   });
 
   it("names each right that is missing", async () => {
