@@ -1,3 +1,5 @@
+import { isDeepStrictEqual } from "node:util";
+
 import { z } from "zod";
 
 import { pause } from "../../postgres/pause";
@@ -125,10 +127,7 @@ export async function returnBefore(
 }
 
 function isAsBefore({ spec }: Deployment, { template, strategy }: Before): boolean {
-  return (
-    JSON.stringify(spec.template) === JSON.stringify(template) &&
-    JSON.stringify(spec.strategy ?? null) === JSON.stringify(strategy)
-  );
+  return isDeepStrictEqual(spec.template, template) && isDeepStrictEqual(spec.strategy ?? null, strategy);
 }
 
 async function annotate(spec: DeploymentSpec, before: string | null): Promise<void> {

@@ -14,6 +14,9 @@ const pingMilliseconds = 20_000;
 const closeMilliseconds = 2_000;
 /** The cluster's own limit for one message is larger; a stream must not take much memory. */
 const largestMessage = 64 * 1024;
+/** Bytes that may be on their way. */
+const mostAhead = 512 * 1024;
+const sentAhead = new WeakMap<WebSocket, number>();
 
 /** A connection of numbered streams to a pod, as exec and port-forward have it. */
 export interface Channels {
@@ -136,5 +139,18 @@ async function send(socket: WebSocket, stream: number, content: Buffer): Promise
     await new Promise<void>((resolve, reject) => {
       socket.send(Buffer.concat([Buffer.of(stream), piece]), (error) => (error ? reject(error) : resolve()));
     });
+    const ahead = (sentAhead.get(socket) ?? 0) + piece.length;
+    sentAhead.set(socket, ahead > mostAhead ? 0 : ahead);
+    if (ahead > mostAhead) await taken(socket);
   }
+}
+
+/**
+ * Waits until the other end has taken what was sent. Much must not be on its way to a program that may have ended, or the
+ * end itself does not get through.
+ */
+async function taken(socket: WebSocket): Promise<void> {
+  if (socket.isPaused) return;
+  socket.ping();
+  await Promise.race([once(socket, "pong"), once(socket, "close")]);
 }

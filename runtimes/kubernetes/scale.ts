@@ -60,7 +60,8 @@ async function awaitNoPods(spec: DeploymentSpec, seconds: number, { signal, prog
     const parts = await readParts(spec);
     const scaled = parts?.deployment.spec.replicas ?? 0;
     if (scaled > 0) throw scaledUp(spec, scaled, parts?.deployment ?? null);
-    const left = (parts?.pods ?? []).filter(isAlive);
+    // An evicted pod that nobody removes has ended; one that is being removed is waited for.
+    const left = (parts?.pods ?? []).filter((pod) => isAlive(pod) || pod.metadata.deletionTimestamp !== undefined);
     if (left.length === 0) return;
     const names = left.map(({ metadata }) => metadata.name).join(", ");
     if (names !== told) progress?.(`${spec.name}: waiting for ${names} to end`);
