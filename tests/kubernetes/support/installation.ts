@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
@@ -139,6 +139,8 @@ export class KubernetesInstallation {
     this.kubectl("delete", "pods", "--all", "--force", "--grace-period=0", "--wait=false");
     this.cluster.kubectl("delete", "namespace", this.namespace, "--wait=false");
     this.cluster.kubectl("delete", "persistentvolume", `${this.namespace}-postgres`, "--wait=false");
+    // The database may write until it is killed.
+    rmSync(volumeFolder(this.namespace), { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   }
 
   #service(name: string): ServiceObject {
@@ -146,12 +148,14 @@ export class KubernetesInstallation {
   }
 }
 
+const volumeFolder = (namespace: string): string => `/run/volumes/${namespace}`;
+
 /**
  * A volume of the claim of one installation's database: a folder of the node, in memory, which another pod finds as the one
  * before left it.
  */
 function volumeFor(namespace: string): object {
-  const path = `/run/volumes/${namespace}`;
+  const path = volumeFolder(namespace);
   mkdirSync(path);
   return {
     apiVersion: "v1",
