@@ -79,10 +79,10 @@ function changed(object: PropertyMap, path: string, value: PropertyValue | undef
   const keys = path.split("/");
   const last = keys.pop() ?? "";
   let inner: Record<string, PropertyValue> | PropertyValue[] = copy;
-  for (const key of keys) inner = (inner as Record<string, PropertyValue>)[key] as Record<string, PropertyValue>;
-  if (value !== undefined) (inner as Record<string, PropertyValue>)[last] = value;
+  for (const key of keys) inner = inner[key] as Record<string, PropertyValue>;
+  if (value !== undefined) inner[last] = value;
   else if (Array.isArray(inner)) inner.splice(Number(last), 1);
-  else delete (inner as Record<string, PropertyValue>)[last];
+  else delete inner[last];
   return copy;
 }
 
