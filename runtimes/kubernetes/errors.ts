@@ -26,9 +26,12 @@ export function describeServer({ server, context }: Contacted): string {
   return `The Kubernetes API server ${server} (context '${context}')`;
 }
 
+/** Whether a kubeconfig is given by its contents, which are secret, instead of its path. */
+export const isContents = (kubeconfig: string): boolean => /[\n{]/.test(kubeconfig);
+
 /** `kubectl` with the words that make it ask the same server. */
 export function kubectl({ kubeconfig, namespace }: ClusterPlace, context: string, words: string): string {
-  const config = kubeconfig === "" ? "" : ` --kubeconfig ${kubeconfig}`;
+  const config = kubeconfig === "" || isContents(kubeconfig) ? "" : ` --kubeconfig ${kubeconfig}`;
   return `kubectl${config} --context ${context} -n ${namespace} ${words}`;
 }
 

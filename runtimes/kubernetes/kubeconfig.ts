@@ -5,7 +5,7 @@ import { delimiter, join, resolve } from "node:path";
 import type { KubeConfig } from "@kubernetes/client-node" with { "resolution-mode": "import" };
 
 import type { ClusterPlace } from "../runtime";
-import { ClusterError } from "./errors";
+import { ClusterError, isContents } from "./errors";
 
 const serviceAccount = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 
@@ -19,17 +19,25 @@ export interface ChosenConfig {
 /** By files, their age, and context: credential helpers are asked once, and a file that was changed is read again. */
 const chosen = new Map<string, Promise<ChosenConfig>>();
 
+/** Where a kubeconfig is read from: its own contents, else files, of which the first counts most; none for a pod's own. */
+interface Source {
+  readonly contents: string;
+  readonly files: readonly string[];
+}
+
 /**
- * The kubeconfig of a place: the setting's, else that of KUBECONFIG, else the user's own, else a pod's service account.
+ * The kubeconfig of a place: the setting's, by its path or its contents, else that of KUBECONFIG, else the user's own, else a pod's service account.
  *
  * @throws ClusterError when there is none, or it has no such context
  */
 export async function chooseConfig({ kubeconfig, context }: ClusterPlace): Promise<ChosenConfig> {
-  const files = configFiles(kubeconfig);
-  const key = JSON.stringify([context, ...files.map((file) => [file, statSync(file).mtimeMs])]);
+  const source = isContents(kubeconfig)
+    ? { contents: kubeconfig, files: [] }
+    : { contents: "", files: configFiles(kubeconfig) };
+  const key = JSON.stringify([context, source, source.files.map((file) => statSync(file).mtimeMs)]);
   const known = chosen.get(key);
   if (known) return known;
-  const found = load(files, context);
+  const found = load(source, context);
   chosen.set(key, found);
   found.catch(() => chosen.delete(key));
   return found;
@@ -62,11 +70,14 @@ function noConfig(reason: string): ClusterError {
   );
 }
 
-async function load(files: readonly string[], wanted: string): Promise<ChosenConfig> {
-  const config = await read(files);
+const nameOf = ({ contents, files }: Source): string =>
+  contents === "" ? files.join(", ") : "of the provider's settings";
+
+async function load(source: Source, wanted: string): Promise<ChosenConfig> {
+  const config = await read(source);
   const context = wanted === "" ? config.getCurrentContext() : wanted;
   const names = config.getContexts().map(({ name }) => name);
-  const from = files.join(", ");
+  const from = nameOf(source);
   if (!names.includes(context))
     throw new ClusterError(
       `The kubeconfig ${from} has no context '${context}'. It has: ${names.join(", ") || "none"}. Name one: ` +
@@ -79,12 +90,13 @@ async function load(files: readonly string[], wanted: string): Promise<ChosenCon
   throw new ClusterError(`Context '${context}' of the kubeconfig ${from} names a cluster that it does not have.`, null);
 }
 
-async function read(files: readonly string[]): Promise<KubeConfig> {
+async function read(source: Source): Promise<KubeConfig> {
   const { KubeConfig: Config } = await import("@kubernetes/client-node");
   const whole = new Config();
-  const [first, ...others] = files;
+  const [first, ...others] = source.files;
   try {
-    if (first === undefined) whole.loadFromCluster();
+    if (source.contents !== "") whole.loadFromString(source.contents);
+    else if (first === undefined) whole.loadFromCluster();
     else whole.loadFromFile(first);
     for (const file of others) {
       const more = new Config();
@@ -93,10 +105,12 @@ async function read(files: readonly string[]): Promise<KubeConfig> {
     }
     return whole;
   } catch (error) {
+    // The parser's own words quote what is in it.
+    const words = source.contents === "" ? `: ${(error as Error).message}` : "";
     throw new ClusterError(
-      `The kubeconfig ${files.join(", ")} cannot be read: ${(error as Error).message}. 'kubectl config view' reads it, too.`,
+      `The kubeconfig ${nameOf(source)} cannot be read${words}. 'kubectl config view' reads it, too.`,
       null,
-      { cause: error },
+      source.contents === "" ? { cause: error } : {},
     );
   }
 }

@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 
 import type { CheckResult, DiffResult } from "../../engine/plugins/provider";
-import type { PropertyMap } from "../../engine/property/value";
 import { checkObject } from "../../engine/stand-ins/kubernetes/check";
 import { diffObject } from "../../engine/stand-ins/kubernetes/diff-object";
-import { checkCases, diffCases, inputs, types } from "../kubernetes/plugin/cases";
+import { checkCases, diffCases, types } from "../kubernetes/plugin/cases";
 import { readRecording } from "../kubernetes/plugin/recording";
 import { identityOf } from "../support/kept";
 

@@ -1,5 +1,5 @@
-import { containsUnknowns, isPlainObject, type PropertyMap, type PropertyValue } from "../../property/value";
 import { omit } from "../../property/omit";
+import { containsUnknowns, isPlainObject, type PropertyMap, type PropertyValue } from "../../property/value";
 import { canonicalQuantity } from "./quantity";
 
 /** Metadata that only the server writes. */
@@ -44,7 +44,9 @@ const tellingZeros = new Set([
  */
 export function normalInputs(inputs: PropertyMap): PropertyMap {
   const isWhole = !containsUnknowns(inputs);
-  const normal = !isWhole ? { ...inputs } : (normalKinds[String(inputs.kind)] ?? normalObject)(inputs);
+  const normal = !isWhole
+    ? { ...inputs }
+    : (normalKinds[typeof inputs.kind === "string" ? inputs.kind : ""] ?? normalObject)(inputs);
   if (!isPlainObject(normal.metadata)) return normal;
   const metadata = Object.entries(normal.metadata).filter(([key]) => !serverMetadata.has(key));
   return { ...normal, metadata: Object.fromEntries(metadata) };

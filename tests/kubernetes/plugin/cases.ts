@@ -79,10 +79,10 @@ function changed(object: PropertyMap, path: string, value: PropertyValue | undef
   const keys = path.split("/");
   const last = keys.pop() ?? "";
   let inner: Record<string, PropertyValue> | PropertyValue[] = copy;
-  for (const key of keys) inner = (inner as Record<string, PropertyValue>)[key] as Record<string, PropertyValue>;
-  if (value !== undefined) (inner as Record<string, PropertyValue>)[last] = value;
+  for (const key of keys) inner = inner[key] as Record<string, PropertyValue>;
+  if (value !== undefined) inner[last] = value;
   else if (Array.isArray(inner)) inner.splice(Number(last), 1);
-  else delete (inner as Record<string, PropertyValue>)[last];
+  else delete inner[last];
   return copy;
 }
 
@@ -90,7 +90,9 @@ const first = "spec/template/spec/containers/0";
 const env = (container.env as PropertyMap[]).map((item) => item);
 
 /** Members of each state, each with every value that is worth asking for. */
-const changes: Readonly<Record<StateName, readonly (readonly [path: string, ...values: (PropertyValue | undefined)[]])[]>> = {
+const changes: Readonly<
+  Record<StateName, readonly (readonly [path: string, ...values: (PropertyValue | undefined)[]])[]>
+> = {
   namespace: [
     ["metadata/labels/team", "b", undefined],
     ["metadata/name", "other"],
@@ -109,7 +111,13 @@ const changes: Readonly<Record<StateName, readonly (readonly [path: string, ...v
     ["metadata", unknownValue],
   ],
   secret: [
-    ["stringData", makeSecret({ password: "other" }), makeSecret({ password: "hush", more: "1" }), undefined, unknownValue],
+    [
+      "stringData",
+      makeSecret({ password: "other" }),
+      makeSecret({ password: "hush", more: "1" }),
+      undefined,
+      unknownValue,
+    ],
     ["stringData", { password: makeSecret("other") }, { password: unknownValue }],
     ["data", makeSecret({ password: "aHVzaA==" }), { more: "aHVzaA== \n" }],
     ["type", "Opaque", "kubernetes.io/basic-auth"],
@@ -122,7 +130,11 @@ const changes: Readonly<Record<StateName, readonly (readonly [path: string, ...v
     [`${first}/env`, [{ name: "X", value: "1" }, ...env], env.slice(1), env.toReversed(), [], undefined, unknownValue],
     [`${first}/env/0/value`, "8001", "", makeSecret("8001"), unknownValue],
     [`${first}/envFrom/1/secretRef/optional`, true, undefined],
-    [`${first}/ports`, [{ name: "http", containerPort: 8000, protocol: "TCP" }], [{ containerPort: 8000, hostPort: 0 }]],
+    [
+      `${first}/ports`,
+      [{ name: "http", containerPort: 8000, protocol: "TCP" }],
+      [{ containerPort: 8000, hostPort: 0 }],
+    ],
     [`${first}/resources/requests/cpu`, "50m", "0.1", "1000m"],
     [`${first}/resources/limits/memory`, "1Gi", "1073741824", "2Gi", 1_073_741_824],
     [`${first}/readinessProbe/httpGet/port`, "8000", "http", 8001],
@@ -197,9 +209,18 @@ export interface DiffCase {
 }
 
 const shown = (value: PropertyValue | undefined): string =>
-  value === undefined ? "gone" : JSON.stringify(value).replaceAll(unknownValue, "unknown").replace(/"4dabf[^,]*,/, "secret ");
+  value === undefined
+    ? "gone"
+    : JSON.stringify(value)
+        .replaceAll(unknownValue, "unknown")
+        .replace(/"4dabf[^,]*,/, "secret ");
 
-function diffCase(state: StateName, path: string, value: PropertyValue | undefined, more: Partial<DiffCase> = {}): DiffCase {
+function diffCase(
+  state: StateName,
+  path: string,
+  value: PropertyValue | undefined,
+  more: Partial<DiffCase> = {},
+): DiffCase {
   const name = `${state}: ${path} ${shown(value)}${more.plain ? ", without settings" : ""}${(more.ignoreChanges ?? []).map((ignored) => `, ${ignored} ignored`).join("")}`;
   const news = changed(inputs[state], path, value);
   return { name, state, inputs: news, ignoreChanges: [], plain: false, ...more };
@@ -216,11 +237,13 @@ export const diffCases: readonly DiffCase[] = [
     name: `${state}: nothing`,
   })),
   ...all,
-  ...all.filter(({ state }) => ["configMap", "secret"].includes(state)).map((one) => ({
-    ...one,
-    name: `${one.name}, without settings`,
-    plain: true,
-  })),
+  ...all
+    .filter(({ state }) => ["configMap", "secret"].includes(state))
+    .map((one) => ({
+      ...one,
+      name: `${one.name}, without settings`,
+      plain: true,
+    })),
   diffCase("deployment", `${first}/image`, "x:2", { ignoreChanges: ["spec.template.spec.containers[0].image"] }),
   diffCase("deployment", `${first}/image`, "x:2", { ignoreChanges: ["spec.template"] }),
   diffCase("deployment", "spec/replicas", 3, { ignoreChanges: ["spec.replicas"] }),
@@ -230,7 +253,9 @@ export const diffCases: readonly DiffCase[] = [
 
 /** Inputs that a provider is asked to check, by name; of an object that is not there yet. */
 export const checkCases: readonly (DiffCase & { readonly olds: PropertyMap })[] = [
-  ...diffCases.filter(({ plain, ignoreChanges }) => !plain && ignoreChanges.length === 0).map((one) => ({ ...one, olds: {} })),
+  ...diffCases
+    .filter(({ plain, ignoreChanges }) => !plain && ignoreChanges.length === 0)
+    .map((one) => ({ ...one, olds: {} })),
   ...(["configMap", "secret"] as const).map((state) => ({
     ...diffCase(state, "metadata/name", undefined),
     name: `${state}: no name, with the name that it was given before`,

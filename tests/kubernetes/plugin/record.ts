@@ -18,7 +18,7 @@ async function live(plugin: ResourceProvider, state: StateName): Promise<Recorde
   const previewed = await plugin.create({ ...identity, inputs: news, timeout: 0, preview: true });
   const created = { inputs: news, ...(await plugin.create({ ...identity, inputs: news, timeout: 0, preview: false })) };
   const read = await plugin.read({ ...identity, ...created, timeout: 0 });
-  return { previewed: previewed.outputs, created, refreshed: { ...created, ...read } as RecordedLife["refreshed"] };
+  return { previewed: previewed.outputs, created, refreshed: { ...created, ...read } };
 }
 
 async function record(): Promise<Recording> {
