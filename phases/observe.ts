@@ -144,8 +144,9 @@ function describeService(
 /** The last attempt at the installation, unless it reached its end: it may be running, have failed, or have been killed. */
 export function unfinishedAttempt({ lastInstallation: last }: Ledger): OpenAttempt | null {
   if (!last || last.status === "succeeded") return null;
-  const { attempt, fromVersion, toVersion, planId, reviewedPlan } = last;
-  return { attempt, from: fromVersion, to: toVersion, planId, reviewedPlan };
+  const { attempt, fromVersion, toVersion, planId, reviewedPlan, direction } = last;
+  const installs = direction === "install" ? { installs: true } : {};
+  return { attempt, from: fromVersion, to: toVersion, planId, reviewedPlan, ...installs };
 }
 
 function lastOutcome({ lastInstallation: last }: Ledger): World["lastOutcome"] {

@@ -9,7 +9,7 @@ export function summarise(plan: Plan): string[] {
   const { rollback, stops, revisions } = plan;
   const steps = [...revisions.pre, ...revisions.post];
   const rows: [string, string][] = [
-    ["path", plan.from === plan.to ? plan.to : `${plan.from} -> ${plan.to} (${plan.path.join(", ")})`],
+    ["path", describePath(plan)],
     ...plan.breaks.map((text): [string, string] => ["breaks", text]),
     ["stops", stops.services.length > 0 ? `${stops.services.join(", ")} (for ${causes(plan)})` : describeGaps(plan)],
     ["backup", plan.backup.required ? "database, .env and configuration, before anything changes" : "none is needed"],
@@ -55,6 +55,11 @@ export function wrap(text: string, width = textWidth): string[] {
     else lines.push(word);
   }
   return lines;
+}
+
+function describePath({ from, to, path, direction }: Plan): string {
+  if (direction === "install") return `nothing -> ${to}: OctoLLM is installed anew`;
+  return from === to ? to : `${from} -> ${to} (${path.join(", ")})`;
 }
 
 /** What needs `acceptLoss`, and what statements drop on the way up. */
