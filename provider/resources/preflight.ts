@@ -22,6 +22,7 @@ import { describeLosses } from "../../phases/restore-losses";
 import { describePruning } from "../../phases/retention";
 import { readAddress, type Site, sitePath } from "../../phases/site";
 import { stopsIn } from "../../phases/stop-after";
+import { judgeLateStores } from "../../phases/stores-refusals";
 import { tellBeginning } from "../../phases/story";
 import { describeDrift } from "../../planner/drift";
 import { type Acceptances, closedGates } from "../../planner/gates";
@@ -149,6 +150,7 @@ async function check(call: Call, inputs: Properties, old: Properties | null): Pr
     const pin = (old?.pin as DatabasePin | undefined) ?? pinOf(now.observation);
     const refusals = [
       ...judgePin(pin, now.observation),
+      ...judgeLateStores(old && siteIn(old), siteIn(inputs)),
       ...(now.outcome.kind === "refused" ? now.outcome.reasons : []),
     ];
     const installation = installationWanted(now) ?? old?.installation;
