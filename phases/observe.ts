@@ -52,6 +52,8 @@ export interface Observation {
   readonly deployments: Readonly<Record<string, ObservedDeployment>>;
   readonly variables: ClusterEnvironment | null;
   readonly backups: BackupFolder;
+  /** Whether the database's server is still to be made: then nobody can be asked. */
+  readonly unmade: boolean;
 }
 
 /** What to look at. */
@@ -129,7 +131,8 @@ export async function observe(view: View, known?: Known): Promise<Observation> {
     halfDone: ledger.unfinishedBatches,
     restore: await readRestoreWorld(backups, { site, look: found, version }),
   };
-  return { ...seen, world, address, catalogue, database, ledger, measures, variables, backups };
+  const more = { unmade: unmade === true, variables, backups };
+  return { ...seen, world, address, catalogue, database, ledger, measures, ...more };
 }
 
 function describeService(

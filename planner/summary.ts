@@ -74,7 +74,8 @@ function describeLoss({ loss, revisions }: Plan): string {
 }
 
 /** Services whose port cannot be had by two containers at once are away for a moment, although nothing stops. */
-function describeGaps({ deploy }: Plan): string {
+function describeGaps({ deploy, direction }: Plan): string {
+  if (direction === "install") return "nothing";
   const away = (deploy.containers ?? []).filter(({ keeps, port }) => keeps === null && port !== 0);
   if (away.length === 0) return "nothing";
   return `nothing; ${away.map(({ service, port }) => `${service} (port ${port})`).join(", ")} for the moment in which its container is replaced`;

@@ -227,6 +227,7 @@ function outputs(inputs: Properties, plan: Plan, { observation }: Look): Propert
 /** With what, and on how much, the plan works: all of it moves by itself, so it is told and not kept. */
 async function estimate(site: Site, plan: Plan, { observation }: Look): Promise<string[]> {
   const { address, catalogue, database, ledger, world, backups } = observation;
+  if (observation.unmade) return [];
   const budgetMs = site.preview.budget * 1000;
   const losses = [
     ...(await describeLosses(plan, { site, address, database })),
