@@ -105,12 +105,17 @@ export class DockerStack {
     writeFileSync(file, stringify(document));
   }
 
+  /** A setting as the stack file has it. */
+  setting(key: string): unknown {
+    const { config } = parse(readFileSync(join(this.folder, `Pulumi.${stack}.yaml`), "utf8")) as {
+      config: Record<string, unknown>;
+    };
+    return config[`octollm:${key}`];
+  }
+
   /** The services as the stack file has them. */
   get services(): readonly Record<string, unknown>[] {
-    const { config } = parse(readFileSync(join(this.folder, `Pulumi.${stack}.yaml`), "utf8")) as {
-      config: { "octollm:services": Record<string, unknown>[] };
-    };
-    return config["octollm:services"];
+    return this.setting("services") as Record<string, unknown>[];
   }
 
   /** The state as it is on the disk. */
