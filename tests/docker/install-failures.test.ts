@@ -3,6 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { stack as stackName } from "../e2e/support/project";
+import { soak } from "../e2e/support/soak";
 import { images } from "./support/images";
 import { dockerEngines, DockerStack } from "./support/stack";
 
@@ -51,7 +52,9 @@ for (const engine of dockerEngines) {
     });
 
     it("comes to its end with the next up, wherever it was killed", async () => {
-      for (const step of kills) {
+      // The real CLI takes its time: there, every second one does unless there is more of it.
+      const chosen = kills.filter((_step, index) => soak || engine === "standalone" || index % 2 === 1);
+      for (const step of chosen) {
         const run = stack.start("up", "--yes", "--skip-preview");
         assert.ok(await run.says(step), `${step.source}\n${run.output}`);
         await stack.kill(run);
@@ -76,7 +79,7 @@ for (const engine of dockerEngines) {
       delete volume.outputs.__pulumi_raw_state_delta;
       writeFileSync(join(stack.folder, ".pulumi", "stacks", "octollm", `${stackName}.json`), JSON.stringify(state));
       const before = await inspect("octollm-postgres");
-      assert.doesNotMatch(await stack.must("preview"), /Volume/);
+      assert.doesNotMatch(await stack.must("preview"), /^ *[-+~][^:]*Volume/m);
       await stack.up();
       assert.equal((await inspect("octollm-postgres")).Id, before.Id);
       assert.deepEqual(await tasks(), [{ description: "mine" }]);
