@@ -33,7 +33,7 @@ import {
   type Site,
   toolPlace,
 } from "./site";
-import { describeDatabaseStore, isDatabaseUnmade } from "./stores";
+import { isDatabaseUnmade, refuseStore } from "./stores";
 import { unmadeDatabase } from "./unmade-database";
 
 /** What Preflight saw: the planner's world, and the facts behind it. */
@@ -92,7 +92,9 @@ export async function observe(view: View, known?: Known): Promise<Observation> {
   const unmade = emptyStack && (await faults.of("octollm:docker.stores", isDatabaseUnmade(site)));
   const looked =
     address &&
-    (unmade ? Promise.resolve(unmadeDatabase(address)) : lookAtDatabase(address, how).catch(inItsStore(site)));
+    (unmade
+      ? Promise.resolve(unmadeDatabase(address))
+      : lookAtDatabase(address, how).catch((error: unknown) => refuseStore(site, error)));
   const found = looked && (await faults.of("database", looked));
   const lacksCompose = site.composeFile !== undefined && !compose;
   if (!own || !environment || lacksCompose || !seen || !address || !found) throw faults.fault(seen?.services ?? []);
@@ -150,14 +152,6 @@ function describeService(
   const current = healthy && release === version && as;
   const facts = { name, running, current, asSpecified: as, release, obstructed };
   return { ...facts, ...(container ? { container } : {}), ...(deployment ? { deployment } : {}) };
-}
-
-/** A database that does not answer, in a store that this stack has made. */
-function inItsStore(site: Site): (error: unknown) => Promise<never> {
-  return async (error) => {
-    const hint = await describeDatabaseStore(site);
-    throw hint === null ? error : new Error(`${errorText(error)}\n${hint}`, { cause: error });
-  };
 }
 
 /** The last attempt at the installation, unless it reached its end: it may be running, have failed, or have been killed. */

@@ -20,9 +20,9 @@ export async function judgeStores(site: StoreSite, look: StoresLook, before: Sto
     ...site.stores.flatMap((store) => {
       const found = of(store);
       const own = before?.stores.find(({ name }) => name === store.name);
-      const texts = !found ? [] : own ? judgeKnown(store, found, own, look) : judgeNew(store, found);
+      const reasons = !found ? [] : own ? judgeKnown(store, found, own, look) : judgeNew(store, found);
       const missing = look.unmade.includes(store.name) ? judgeEnvironment(store, values, site.environmentFile) : [];
-      return [...texts.map((text) => ({ path: `octollm:docker.stores.${store.name}`, text })), ...missing];
+      return [...reasons, ...missing];
     }),
     ...judgeMissing(site, before),
   ];
@@ -43,48 +43,67 @@ function judgeNetwork({ network }: StoreSite, look: StoresLook, before: StoreSit
   ];
 }
 
-function judgeNew({ container, image, volume }: StoreSettings, { hasVolume, imageId, ...found }: StoreLook): string[] {
-  return [
-    ...(found.container
-      ? [
-          `there is a container '${container}' already, which this stack has not made. To go on with what is there: octollm adopt. ` +
-            `If nobody needs it: docker rm --force ${container}`,
-        ]
-      : []),
-    ...(hasVolume
-      ? [
-          `there is a volume '${volume}' already, and it may hold somebody's data. To go on with them: octollm adopt. Or name ` +
-            "another volume",
-        ]
-      : []),
-    ...judgeImage(image, imageId),
-  ];
+function placeOf({ name }: StoreSettings): string {
+  return `octollm:docker.stores.${name}`;
 }
 
-function judgeKnown(store: StoreSettings, found: StoreLook, before: StoreSettings, { unmade }: StoresLook): string[] {
-  const { name, container, image, volume } = store;
+function judgeNew(store: StoreSettings, { hasVolume, imageId, container: found }: StoreLook): Refusal[] {
+  const path = placeOf(store);
+  const { container, volume } = store;
+  const reasons = judgeImage(store, imageId);
+  if (found)
+    reasons.push({
+      path,
+      text:
+        `there is a container '${container}' already, which this stack has not made. To go on with what is there: octollm adopt. ` +
+        `If nobody needs it: docker rm --force ${container}`,
+    });
+  if (hasVolume)
+    reasons.push({
+      path,
+      text:
+        `there is a volume '${volume}' already, and it may hold somebody's data. To go on with them: octollm adopt. Or name ` +
+        "another volume",
+    });
+  return reasons;
+}
+
+function judgeKnown(store: StoreSettings, found: StoreLook, before: StoreSettings, { unmade }: StoresLook): Refusal[] {
+  const path = placeOf(store);
+  const { name, container, volume } = store;
   if (!unmade.includes(name)) {
     if (isDeepStrictEqual(store, before)) return [];
-    const kept = volume === "" ? "" : ` Volume '${before.volume}' stays.`;
+    const kept = before.volume === "" ? "" : ` Volume '${before.volume}' stays.`;
     return [
-      `it was made by other settings, and 'up' changes nothing about a store that is there. Set them back; or, to have its ` +
-        `container made anew from these: docker rm --force ${before.container} && octollm up --skip-preview.${kept}`,
+      {
+        path,
+        text:
+          `it was made by other settings, and 'up' changes nothing about a store that is there. Set them back; or, to have its ` +
+          `container made anew from these: docker rm --force ${before.container} && octollm up --skip-preview.${kept}`,
+      },
     ];
   }
   if (volume !== before.volume)
-    return [`its data are in volume '${before.volume}', and '${volume}' would be an empty one. Set it back`];
+    return [
+      { path, text: `its data are in volume '${before.volume}', and '${volume}' would be an empty one. Set it back` },
+    ];
   if (found.container && found.container.round === null)
     return [
-      `container '${container}' is not the one that this stack has made: somebody has made another one of that name. ` +
-        `If it may go: docker rm --force ${container}`,
+      {
+        path,
+        text:
+          `container '${container}' is not the one that this stack has made: somebody has made another one of that name. ` +
+          `If it may go: docker rm --force ${container}`,
+      },
     ];
-  return judgeImage(image, found.imageId);
+  return judgeImage(store, found.imageId);
 }
 
-function judgeImage(image: string, imageId: string | null): string[] {
-  return imageId === null
-    ? [`the Docker engine has no image '${image}'. Bring it there first: docker pull ${image}`]
-    : [];
+function judgeImage(store: StoreSettings, imageId: string | null): Refusal[] {
+  if (imageId !== null) return [];
+  const { image } = store;
+  const text = `the Docker engine has no image '${image}'. Bring it there first: docker pull ${image}`;
+  return [{ path: placeOf(store), text }];
 }
 
 function judgeEnvironment(

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { z } from "zod";
 
 import { expandedValues } from "../environment/dotenv-file";
+import { errorText } from "../postgres/errors";
 import type { MadeNetwork, StoreLook, StoreSpec } from "../runtimes/docker/stores";
 import { linesOf } from "../runtimes/docker/variables";
 import { containers } from "../runtimes/driver";
@@ -137,17 +138,29 @@ export async function isDatabaseUnmade(site: Site): Promise<boolean> {
   return found !== null && found.look.unmade.includes(found.store.name);
 }
 
-/** What is to be said of the database's own store besides that it does not answer; null when there is nothing. */
-export async function describeDatabaseStore(site: Site): Promise<string | null> {
+/**
+ * A database that does not answer, in a store that this stack has made.
+ *
+ * @param error - by which it does not answer
+ * @throws that error, with what there is to be done about the store
+ */
+export async function refuseStore(site: Site, error: unknown): Promise<never> {
   const found = await lookAtDatabaseStore(site).catch(() => null);
-  if (!found) return null;
+  if (!found) throw error;
   const { name, container, volume } = found.store;
   const there = found.look.stores.find((store) => store.name === name)?.container;
   if (!there) {
     const kept = volume === "" ? "" : ` on volume '${volume}'`;
-    return `Its container '${container}' has gone; 'octollm up --skip-preview' makes it anew${kept}.`;
+    throw new Error(
+      `${errorText(error)}
+Its container '${container}' has gone; 'octollm up --skip-preview' makes it anew${kept}.`,
+      { cause: error },
+    );
   }
-  return there.running ? null : `Its container '${container}' does not run: docker start ${container}`;
+  if (there.running) throw error;
+  throw new Error(`${errorText(error)}\nIts container '${container}' does not run: docker start ${container}`, {
+    cause: error,
+  });
 }
 
 async function lookAtDatabaseStore(site: Site): Promise<{ store: StoreSettings; look: StoresLook } | null> {

@@ -25,6 +25,7 @@ export function judgeInstallation(world: World, goal: Goal, catalogue: Catalogue
     ...(world.revisions.length > 0 ? judgeRevision(world, catalogue) : []),
     ...judgeChecksums(world, catalogue),
     ...judgeBegun(world, goal),
+    ...judgeCluster(world),
     ...judgeForeign(world),
   ];
 }
@@ -39,6 +40,19 @@ function judgeBegun({ openAttempt: open }: World, { version }: Goal): Refusal[] 
         `the installation of OctoLLM ${open.to} has not reached its end (attempt ${open.attempt}). Have it ended first:\n` +
         `  octollm config set version ${open.to} && octollm up\nthen:\n` +
         `  octollm config set version ${version} && octollm up`,
+    },
+  ];
+}
+
+/** Deployments follow Deployments: where there are none, nothing tells what they are to be like. */
+function judgeCluster({ cluster, database }: World): Refusal[] {
+  if (cluster === undefined) return [];
+  return [
+    {
+      path: "octollm:target",
+      text:
+        `database '${database}' is empty and no service runs, and on Kubernetes this program installs nothing anew. Apply ` +
+        "OctoLLM's own manifests first, then have it adopted: octollm up",
     },
   ];
 }

@@ -77,7 +77,7 @@ function installPlan(world: World, goal: Goal, catalogue: Catalogue): Outcome {
   const pre = inTheirWays([...choice.pre, ...choice.post], world, catalogue);
   const way = { ...choice, pre, post: [] };
   const plan = assemble({ world, goal, catalogue, from: to, to, direction: "install", choice: way });
-  reasons.push(...obstacles(plan, world, catalogue));
+  reasons.push(...obstacles(plan, world, goal, catalogue));
   return reasons.length > 0 ? { kind: "refused", reasons } : { kind: "plan", plan, settled: false };
 }
 

@@ -89,7 +89,15 @@ const dockerSchema = z.strictObject({
   address: text
     .default("127.0.0.1")
     .meta(about("Of a fresh installation: address of this host on which ports are published.", "0.0.0.0")),
-  stores: z.array(storeSchema).max(20).default([]),
+  stores: z
+    .array(storeSchema)
+    .max(20)
+    .default([])
+    .meta(
+      about("Of a fresh installation: the stores that the stack makes.", [
+        { name: "redis", container: "octollm-redis", image: "redis:7" },
+      ]),
+    ),
 });
 
 const backupSchema = z.strictObject({

@@ -109,6 +109,11 @@ describe("OctoLLM installed where there is nothing", () => {
     assert.match(refused(nothing(), goal("1.0.0"), catalogue)[0]?.text ?? "", /no OctoLLM to adopt/);
   });
 
+  it("is refused on Kubernetes, where nothing tells what its Deployments are to be like", () => {
+    const cluster = { name: "context here", missingRights: [], variables: [] };
+    assert.match(refused(nothing({ cluster }), newStack("1.0.0"), catalogue)[0]?.text ?? "", /own manifests first/);
+  });
+
   it("is refused for a release that there is not, and where somebody else has the port", () => {
     assert.match(refused(nothing(), newStack("9.9.9"), catalogue)[0]?.text ?? "", /there is no release '9\.9\.9'/);
     const held = { ...stopped, obstructed: "port 8000 is held by nginx" };
