@@ -2,6 +2,7 @@ import { z } from "zod";
 
 import type { ServiceSettings, Site } from "./phases/site";
 import { schema, schemas } from "./settings/schema";
+import { judgeStores } from "./settings/stores";
 
 /** Keys whose value Pulumi hands over as JSON. */
 const structured = new Set([
@@ -102,7 +103,7 @@ function valueAt(values: unknown, path: readonly PropertyKey[]): unknown {
 }
 
 /** What the schema cannot say. Looks at the values as they came, so that these faults are listed beside all others. */
-function judge({ target, services = [], window = {} }: Readonly<Record<string, unknown>>): string[] {
+function judge({ target, services = [], window = {}, docker }: Readonly<Record<string, unknown>>): string[] {
   const faults: string[] = [];
   const set = Object.keys(window ?? {});
   if (set.length > 0 && !set.includes("timezone"))
@@ -112,7 +113,8 @@ function judge({ target, services = [], window = {} }: Readonly<Record<string, u
   if (!Array.isArray(services)) return faults;
   if (typeof target === "string" && target in schemas && services.length === 0)
     faults.push("octollm:services: names no service to run");
-  return [...faults, ...judgeServices(services as readonly (RawService | null)[], target)];
+  const stores = target === "docker" ? judgeStores(docker, services).map((fault) => `octollm:${fault}`) : [];
+  return [...faults, ...judgeServices(services as readonly (RawService | null)[], target), ...stores];
 }
 
 type RawService = Readonly<

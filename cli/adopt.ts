@@ -1,14 +1,13 @@
-import { existsSync } from "node:fs";
-import { isAbsolute, relative, resolve } from "node:path";
+import { relative, resolve } from "node:path";
 
 import { Command, InvalidArgumentError, Option } from "commander";
 
-import type { Backend } from "../engine/main";
 import { look } from "../phases/preflight";
 import { stampUnstamped } from "../phases/stamp";
 import { parseSettings, siteOf } from "../settings";
 import { composeFileOf, findContainers } from "./adopt-containers";
 import { findProcesses } from "./adopt-processes";
+import { asText, installationFrom, refuseIfConfigured, writeStack } from "./new-stack";
 import { print } from "./output";
 import { providePassphrase } from "./passphrase";
 import { openProject, projectFolder } from "./project";
@@ -75,10 +74,9 @@ async function adopt(options: AdoptOptions): Promise<void> {
   providePassphrase(project, true);
   process.chdir(project);
   const backend = openProject();
-  const inside = relative(project, folder);
-  const installation = inside.startsWith("..") || isAbsolute(inside) ? folder : inside || ".";
+  const installation = installationFrom(project, folder);
   const all = { version, target, installation, ...settings };
-  refuseIfConfigured(backend, options.stack);
+  refuseIfConfigured(backend, options.stack, "adopt");
   // The same look as Preflight's: what it would refuse is refused before a stack is made.
   const site = siteOf(parseSettings(asText(all)));
   if (options.revision !== undefined) {
@@ -112,28 +110,4 @@ function portsOf(services: AdoptOptions["service"]): Record<string, number> {
       );
     }),
   );
-}
-
-function asText(settings: Record<string, unknown>): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(settings).map(([key, value]) => [key, typeof value === "string" ? value : JSON.stringify(value)]),
-  );
-}
-
-function refuseIfConfigured(backend: Backend, stack: string): void {
-  const config = backend.config(stack);
-  if (config.get("octollm:version") === undefined) return;
-  throw new Error(
-    `${config.file} has settings already; they were left alone. Use that stack (octollm preview --stack ${stack}), or ` +
-      `name another one: octollm adopt --stack <name>`,
-  );
-}
-
-async function writeStack(backend: Backend, stack: string, settings: Record<string, unknown>): Promise<void> {
-  if (!existsSync(backend.location.checkpoint(stack))) await backend.createStack(stack);
-  const config = backend.config(stack);
-  for (const [key, value] of Object.entries(settings))
-    config.set(`octollm:${key}`, value as Parameters<typeof config.set>[1]);
-  config.save();
-  backend.select(stack);
 }

@@ -6,6 +6,7 @@ import { adoptCommand } from "./adopt";
 import { backupsCommand } from "./backups";
 import { codemodCommand } from "./codemod";
 import { envCommand } from "./env";
+import { installCommand } from "./install";
 import { migrateCommand } from "./migrate";
 import { rehearseCommand } from "./rehearse";
 import { releasesCommand } from "./releases";
@@ -39,6 +40,7 @@ export async function runChore(argv: readonly string[], engine?: string): Promis
     .version(programVersion)
     .addHelpText("after", engineHelp)
     .addCommand(adoptCommand())
+    .addCommand(installCommand())
     .addCommand(statusCommand())
     .addCommand(verifyCommand())
     .addCommand(backupsCommand())

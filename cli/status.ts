@@ -79,6 +79,8 @@ function nextCommand({ outcome, observation }: Look, settings: Settings, emptySt
   if (outcome.settled) return "nothing to do";
   const gates = closedGates(outcome.plan, settings, momentOf(observation));
   if (gates.length > 0) return gates.map(({ text }) => text).join("\n           ");
+  if (outcome.plan.direction === "install")
+    return `octollm preview, then octollm up (installs OctoLLM ${settings.version})`;
   if (emptyStack) return "octollm up (adopts what runs)";
   const { openAttempt } = observation.world;
   const back =

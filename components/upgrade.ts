@@ -14,7 +14,7 @@ import {
   Verification,
 } from "./phases";
 import { UpgradeProvider } from "./provider";
-import { deployTo } from "./targets/deployment";
+import { deployTo, groundFor } from "./targets/deployment";
 
 /**
  * An installation at the wanted version: the phases in their order, each with its slice of the plan that Preflight made.
@@ -34,10 +34,11 @@ export class Upgrade extends pulumi.ComponentResource {
     const accepted = { acceptBreaking, reviewedPlan, acceptLoss, allowHazards, window, windowOverride };
     const gates = { ...accepted, stopAfter, restoreFrom };
     const notify = tellWhom(settings, { parent: this, provider });
+    const ground = groundFor({ settings, provider }, { parent: this });
     const preflight = new Preflight(
       "preflight",
       { version, ...gates, report, notify, settings: siteOf(settings) },
-      after(),
+      after(...(ground?.ready ?? [])),
     );
     const { plan } = preflight;
     const attempt = plan.attempt;

@@ -78,7 +78,13 @@ async function withClient<Result>(databaseUrl: string, work: (client: Client) =>
  * history, the same ones at every call. Starts nothing.
  */
 export async function createInstallation(options: InstallationOptions): Promise<Installation> {
-  const { folder, databaseUrl, port = 8000, tasks = 20_000 } = options;
+  const installation = createFolder(options);
+  await fillDatabase(options.databaseUrl, options.tasks ?? 20_000);
+  return installation;
+}
+
+/** The folder of an OctoLLM as an operator has it before anything is installed: `.env`, `config/` and `logs/`. */
+export function createFolder({ folder, databaseUrl, port = 8000 }: Omit<InstallationOptions, "tasks">): Installation {
   const { user, password, database } = parseDatabaseUrl(databaseUrl);
   const installation = partsOf(resolve(folder), port);
   mkdirSync(join(installation.folder, "logs"), { recursive: true });
@@ -86,7 +92,6 @@ export async function createInstallation(options: InstallationOptions): Promise<
   const env = operatorsEnv({ ...identity, DATABASE_URL: databaseUrl, PORT: String(port) });
   writeFileSync(installation.env, env, { mode: 0o600 });
   cpSync(join(fixtures, "config"), installation.config, { recursive: true });
-  await fillDatabase(databaseUrl, tasks);
   return installation;
 }
 

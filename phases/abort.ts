@@ -38,6 +38,11 @@ function refuseRestore(plan: Plan): Plan {
 async function requestBack(request: AbortRequest): Promise<Request | null> {
   const { world } = await observe(request);
   if (!world.openAttempt) return null;
+  if (world.openAttempt.installs)
+    throw new PhaseError(
+      `Attempt ${world.openAttempt.attempt} was to install OctoLLM ${world.openAttempt.to} where there was none: nothing leads back. ` +
+        "Nothing was touched. To have it ended: npx octollm up",
+    );
   return { ...request, version: world.openAttempt.from, restoreFrom: "", emptyStack: false, stopAfter: "" };
 }
 

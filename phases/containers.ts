@@ -11,6 +11,7 @@ import { containers, isContainer, runtime } from "../runtimes/driver";
 import type { ContainerSpec } from "../runtimes/runtime";
 import { type Activity, type Attempt, PhaseError, withLedger } from "./attempt";
 import { asRead, readCompose } from "./compose";
+import { firstContainer } from "./installing";
 import { endAnswers } from "./maintenance";
 import type { Observation } from "./observe";
 import { beginOutage } from "./outage";
@@ -99,6 +100,7 @@ export function foreseeSuccessors(
   const file = around && changeCompose({ compose: around, environment: world.environment, ...way }).file;
   const files = { environment, compose: around && file ? { file, around } : null, catalogue };
   const known = (plan.deploy.containers ?? []).flatMap(({ service }): [string, Successor][] => {
+    if (plan.direction === "install") return [[service, firstContainer(site, service, environment)]];
     const facts = found[service]?.facts;
     if (!facts) return [];
     // A restore brings other files.
@@ -122,13 +124,14 @@ export async function retireContainer(
 ): Promise<Successor> {
   const spec = await containerSpec(attempt, plan.service);
   const { containerFacts, retire } = containers();
-  const facts = await containerFacts(spec);
-  const successor = facts ? await succeed(attempt, facts) : remembered;
+  const isFirst = attempt.plan.direction === "install";
+  const facts = isFirst ? null : await containerFacts(spec);
+  const successor = isFirst ? await first(attempt, plan.service) : facts ? await succeed(attempt, facts) : remembered;
   if (successor === null) throw goneForGood(plan);
   attempt.progress.touched = true;
   const { lastSucceeded } = await withLedger(attempt, readLedger);
   const how = { attempt: attempt.number, verified: lastSucceeded?.attempt ?? 0, rolls: plan.rolls };
-  if (spec.port !== 0 || !plan.rolls) beginOutage(attempt);
+  if (!isFirst && (spec.port !== 0 || !plan.rolls)) beginOutage(attempt);
   await endAnswers(attempt, spec.port);
   await retire(spec, how, activity);
   return successor;
@@ -140,6 +143,12 @@ export function goneForGood({ service, container }: Pick<ContainerPlan, "service
     `There is no container '${container}' of service '${service}', and this stack has not made it, so that nothing tells ` +
       `what it was like. Start it the way it was started before (docker compose up -d ${service}), then run this again.`,
   );
+}
+
+/** Nobody has missed it so far. */
+async function first({ site }: Attempt, service: string): Promise<Successor> {
+  const { file } = await readEnvironment(site);
+  return firstContainer(site, service, file);
 }
 
 async function succeed({ site, catalogue }: Attempt, facts: ContainerFacts): Promise<Successor> {

@@ -13,7 +13,7 @@ import { serviceSpecs } from "./site";
 export async function measureBefore(attempt: Attempt, { signal, progress }: Activity): Promise<void> {
   const { plan, catalogue, site } = attempt;
   const release = findRelease(catalogue, plan.from);
-  if (!release || plan.direction === "adopt" || attempt.progress.ledger === "none") return;
+  if (!release || ["adopt", "install"].includes(plan.direction) || attempt.progress.ledger === "none") return;
   const wanted = measurements(release, site.services, site.verification);
   if (wanted.length === 0) return;
   const specs = await serviceSpecs(site, plan.from);

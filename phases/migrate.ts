@@ -2,6 +2,7 @@ import type { RevisionStep } from "../planner/plan";
 import { compareCounts } from "../postgres/checks";
 import { withClient } from "../postgres/connection";
 import { countRows } from "../postgres/counts";
+import { readDatabaseFacts } from "../postgres/facts";
 import { applyRevisions, RevisionError, type RevisionResult } from "../postgres/runner";
 import { type Activity, type Attempt, PhaseError } from "./attempt";
 
@@ -9,7 +10,7 @@ import { type Activity, type Attempt, PhaseError } from "./attempt";
  * Applies or undoes revisions, exactly as the plan shows them. With the writers stopped, the rows of every table must be
  * those of the backup afterwards: this is looked at before anybody serves again.
  *
- * @throws PhaseError without a verified backup, and when rows have appeared or gone; RevisionError when SQL fails
+ * @throws PhaseError without a verified backup of a database that holds something, and when rows have appeared or gone; RevisionError when SQL fails
  */
 export async function migrate(
   attempt: Attempt,
@@ -17,7 +18,7 @@ export async function migrate(
   { signal, progress }: Activity,
 ): Promise<readonly RevisionResult[]> {
   if (steps.length === 0) return [];
-  if (attempt.progress.backup === null)
+  if (attempt.progress.backup === null && !(await isNothingThere(attempt)))
     throw new PhaseError(
       "There is no verified backup of this attempt, and without one no revision is applied or undone.",
     );
@@ -39,6 +40,13 @@ export async function migrate(
   attempt.progress.story.revisions.push(...results);
   if (attempt.progress.stoppedAt !== null && attempt.progress.servingAt === null) await compareRows(attempt);
   return results;
+}
+
+/** Of an empty database there is no backup; whether it still is one is looked at now. */
+async function isNothingThere({ plan, address }: Attempt): Promise<boolean> {
+  if (plan.direction !== "install" || plan.backup.required) return false;
+  const facts = await withClient(address, { name: "migrate", readOnly: true }, readDatabaseFacts);
+  return facts.revisions.length === 0 && facts.isEmpty;
 }
 
 async function compareRows({ address, progress }: Attempt): Promise<void> {

@@ -33,6 +33,8 @@ import {
   type Site,
   toolPlace,
 } from "./site";
+import { isDatabaseUnmade, refuseStore } from "./stores";
+import { unmadeDatabase } from "./unmade-database";
 
 /** What Preflight saw: the planner's world, and the facts behind it. */
 export interface Observation {
@@ -50,6 +52,8 @@ export interface Observation {
   readonly deployments: Readonly<Record<string, ObservedDeployment>>;
   readonly variables: ClusterEnvironment | null;
   readonly backups: BackupFolder;
+  /** Whether the database's server is still to be made: then nobody can be asked. */
+  readonly unmade: boolean;
 }
 
 /** What to look at. */
@@ -61,6 +65,8 @@ export interface View {
   readonly databaseUrl: string;
   /** The backup that is to be restored: then a database that cannot be read is no fault. */
   readonly restoreFrom?: string;
+  /** Whether the stack has no state yet: then its own stores may still have to be made. */
+  readonly emptyStack?: boolean;
 }
 
 /** What an attempt under way knows already, and goes on with. */
@@ -72,7 +78,7 @@ export type Known = Pick<Observation, "address" | "catalogue">;
  * @throws WorldFault with everything that cannot be looked at
  */
 export async function observe(view: View, known?: Known): Promise<Observation> {
-  const { site, version, databaseUrl, restoreFrom = "" } = view;
+  const { site, version, databaseUrl, restoreFrom = "", emptyStack = false } = view;
   const faults = new FaultCollector();
   const own = known?.catalogue ?? (await faults.of("catalogue", loadCatalogue(catalogueFolder(site))));
   const { variables, environment, compose } = await readVariables(site, faults);
@@ -83,7 +89,13 @@ export async function observe(view: View, known?: Known): Promise<Observation> {
   const canAsk = environment !== null || databaseUrl !== "";
   const address = known?.address ?? (canAsk ? await faults.of(urlFrom, readAddress(site, databaseUrl)) : null);
   const how = { budgetMs: site.preview.budget * 1000, mayBeDamaged: restoreFrom !== "", catalogue: own };
-  const found = address && (await faults.of("database", lookAtDatabase(address, how)));
+  const unmade = emptyStack && (await faults.of("octollm:docker.stores", isDatabaseUnmade(site)));
+  const looked =
+    address &&
+    (unmade
+      ? Promise.resolve(unmadeDatabase(address))
+      : lookAtDatabase(address, how).catch((error: unknown) => refuseStore(site, error)));
+  const found = looked && (await faults.of("database", looked));
   const lacksCompose = site.composeFile !== undefined && !compose;
   if (!own || !environment || lacksCompose || !seen || !address || !found) throw faults.fault(seen?.services ?? []);
   const { services, containers, deployments } = seen;
@@ -104,7 +116,7 @@ export async function observe(view: View, known?: Known): Promise<Observation> {
     looksLike,
     server: describeServer(found),
     disk: await readDisk(backups, address, database),
-    dumpTool: await findDumpTool(site, address, database),
+    dumpTool: unmade ? { fault: "the database is not there yet" } : await findDumpTool(site, address, database),
     openAttempt: unfinishedAttempt(ledger),
     nextAttempt: damage === null ? nextAttempt(ledger) : await nextAttemptWithoutLedger(site, backups),
     lastOutcome: lastOutcome(ledger),
@@ -121,7 +133,8 @@ export async function observe(view: View, known?: Known): Promise<Observation> {
     halfDone: ledger.unfinishedBatches,
     restore: await readRestoreWorld(backups, { site, look: found, version }),
   };
-  return { ...seen, world, address, catalogue, database, ledger, measures, variables, backups };
+  const more = { unmade: unmade === true, variables, backups };
+  return { ...seen, world, address, catalogue, database, ledger, measures, ...more };
 }
 
 function describeService(
@@ -144,8 +157,9 @@ function describeService(
 /** The last attempt at the installation, unless it reached its end: it may be running, have failed, or have been killed. */
 export function unfinishedAttempt({ lastInstallation: last }: Ledger): OpenAttempt | null {
   if (!last || last.status === "succeeded") return null;
-  const { attempt, fromVersion, toVersion, planId, reviewedPlan } = last;
-  return { attempt, from: fromVersion, to: toVersion, planId, reviewedPlan };
+  const { attempt, fromVersion, toVersion, planId, reviewedPlan, direction } = last;
+  const installs = direction === "install" ? { installs: true } : {};
+  return { attempt, from: fromVersion, to: toVersion, planId, reviewedPlan, ...installs };
 }
 
 function lastOutcome({ lastInstallation: last }: Ledger): World["lastOutcome"] {

@@ -56,7 +56,7 @@ export async function look({
   emptyStack,
   databaseUrl,
 }: Omit<Request, "stopAfter" | "telling">): Promise<Look> {
-  const observation = await observe({ site, version, restoreFrom, databaseUrl });
+  const observation = await observe({ site, version, restoreFrom, databaseUrl, emptyStack });
   const outcome = makePlan(observation.world, goalOf(site, version, emptyStack, restoreFrom), observation.catalogue);
   return { observation, outcome };
 }

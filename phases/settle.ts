@@ -44,6 +44,7 @@ async function undo(attempt: Attempt, activity: Activity): Promise<string> {
   const { plan, site, progress } = attempt;
   if (!progress.touched) return "Nothing was touched.";
   if (progress.restored) return `Nothing was undone: backup ${plan.restore.backup ?? ""} is in the database's place.`;
+  if (plan.direction === "install") return "Nothing was undone: nothing was there before, and what is done stays.";
   if (site.onFailure === "leave") return "Nothing was undone, as onFailure says.";
   try {
     activity.signal.throwIfAborted();
@@ -94,13 +95,14 @@ export async function describeState({ site, address, catalogue, plan, progress }
     ({ name, running, release }) => `${name} ${running ? (release ?? "runs") : "stopped"}`,
   );
   const backup = progress.backup ? `backup ${progress.backup.path}` : "no backup was made";
-  return `Now: ${services.join(", ")}; database '${world.database}' at revision ${world.revisions.join(", ")}; ${backup}.`;
+  return `Now: ${services.join(", ")}; database '${world.database}' at revision ${world.revisions.join(", ") || "none"}; ${backup}.`;
 }
 
 function nextCommands({ plan }: Attempt): string[] {
+  const again = ["Next, once the cause is removed:", "  npx octollm up"];
+  if (plan.direction === "install") return again;
   return [
-    "Next, once the cause is removed:",
-    "  npx octollm up",
+    ...again,
     `or stay with OctoLLM ${plan.from}:`,
     `  npx octollm config set version ${plan.from} && npx octollm up`,
   ];

@@ -36,6 +36,40 @@ export interface ContainerSettings
   extends Times, Pick<ContainerSpec, "name" | "container" | "image" | "port" | "health"> {
   /** Services that must be healthy first; the one before it when absent. */
   readonly dependsOn?: readonly string[] | undefined;
+  /** Of a fresh installation: within the container; `port` when absent. */
+  readonly containerPort?: number | undefined;
+  /** Of a fresh installation: Docker's own words; the image's check when absent. */
+  readonly healthcheck?: readonly string[] | undefined;
+  /** Of a fresh installation: on top of those of `.env`. */
+  readonly environment?: Readonly<Record<string, string>> | undefined;
+}
+
+/** A store that the stack makes for a fresh installation; ports are 0 for none. */
+export interface StoreSettings extends Times {
+  readonly name: string;
+  readonly container: string;
+  readonly image: string;
+  /** Empty where its data need not outlive the container. */
+  readonly volume: string;
+  /** Of the volume in the container. */
+  readonly path: string;
+  readonly port: number;
+  readonly containerPort: number;
+  /** Names of variables of `.env`. */
+  readonly environment: readonly string[];
+  readonly command: readonly string[];
+  readonly healthcheck: readonly string[];
+}
+
+/** The engine of target `docker`, and what a fresh installation there is made of besides its services. */
+export interface DockerSettings {
+  readonly host: string;
+  readonly maintenance: boolean;
+  /** Empty for the engine's own. */
+  readonly network: string;
+  /** On which ports are published. */
+  readonly address: string;
+  readonly stores: readonly StoreSettings[];
 }
 
 /** A service of target `kubernetes`. */
@@ -93,7 +127,7 @@ export interface Site {
   /** Folder of releases; empty for this program's own. */
   readonly catalogue: string;
   /** Only of target `docker`. */
-  readonly docker?: { readonly host: string; readonly maintenance: boolean };
+  readonly docker?: DockerSettings;
   /** Only of target `kubernetes`. */
   readonly kubernetes?: ClusterSettings;
   readonly database: {

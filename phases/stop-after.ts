@@ -35,7 +35,8 @@ export async function stopHere(attempt: Attempt): Promise<string> {
     state,
     "Next, to go on:",
     "  npx octollm config rm stopAfter && npx octollm up",
-    `or to bring OctoLLM ${attempt.plan.from} back:`,
-    "  npx octollm abort",
+    ...(attempt.plan.direction === "install"
+      ? []
+      : [`or to bring OctoLLM ${attempt.plan.from} back:`, "  npx octollm abort"]),
   ].join("\n");
 }

@@ -24,7 +24,7 @@ export function expectedIndexes(catalogue: Catalogue, to: Release): string[] {
 
 /** What Verification will look at, as declared by the release and the settings. */
 export function planChecks({ goal, to, catalogue, direction, revision, stopped }: Situation): CheckPlan {
-  const countsMustMatch = stopped && direction !== "adopt" && direction !== "none";
+  const countsMustMatch = stopped && !["adopt", "install", "none"].includes(direction);
   const { verification, services } = goal;
   // Adopting promises to change nothing, not even for a moment.
   const task = createsTask(to, services, verification) && direction !== "adopt";
@@ -39,14 +39,16 @@ export function planChecks({ goal, to, catalogue, direction, revision, stopped }
         ({ service, method, path, status }) => `${service} answers ${method} ${path} with ${status}`,
       ),
       ...(to.task !== null && task ? [describeTask(to.task)] : []),
-      ...(direction === "adopt"
+      ...(direction === "adopt" || direction === "install"
         ? []
         : measurements(to, services, verification).map(
             ({ service, measure }) => `${service}: ${measure} fails no more often and takes no longer than before`,
           )),
-      countsMustMatch
-        ? `every table has exactly the rows ${direction === "restore" ? "of the backup" : "that it had before"}`
-        : "row counts are listed; they may differ, because nobody was stopped",
+      direction === "install"
+        ? "row counts are listed; nothing was there before"
+        : countsMustMatch
+          ? `every table has exactly the rows ${direction === "restore" ? "of the backup" : "that it had before"}`
+          : "row counts are listed; they may differ, because nobody was stopped",
       ...[...to.invariants, ...verification.invariants].map(({ name }) => name),
       ...[...expectedIndexes(catalogue, to), ...verification.indexes].map(
         (index) => `index ${index} is there and valid`,

@@ -53,7 +53,8 @@ export function followPlan(
 }
 
 interface Way {
-  readonly from: Release;
+  /** Version 0 where there is none. */
+  readonly from: Pick<Release, "version">;
   readonly to: Release;
   readonly catalogue: Catalogue;
 }

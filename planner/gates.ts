@@ -137,7 +137,7 @@ export function judgeHazards(
  */
 function judgeWindow(plan: Plan, { window, windowOverride }: Acceptances, { open, halfDone, now }: Moment): Refusal[] {
   if (!window || isWithin(window, now) || windowOverride === plan.id) return [];
-  if (plan.direction === "adopt" || changesNothing(plan)) return [];
+  if (["adopt", "install"].includes(plan.direction) || changesNothing(plan)) return [];
   if (open && (plan.to === open.from || (plan.to === open.to && halfDone))) return [];
   return [
     {

@@ -9,6 +9,7 @@ import { planDeployments } from "./deployments";
 import { planEnvironment } from "./environment";
 import { inTheirWays, settleHalfDone, undoesHalfDone } from "./half-done";
 import { hash, lossId } from "./hash";
+import { isInstallation, judgeInstallation, planInstallStops } from "./installing";
 import { obstacles, restoreObstacles } from "./obstacles";
 import type { BackupPlan, DeployPlan, Direction, LossPlan, Plan } from "./plan";
 import { type Refusal, refusals } from "./refusals";
@@ -43,6 +44,7 @@ export function makePlan(world: World, goal: Goal, catalogue: Catalogue): Outcom
   const chosen = chooseRestore(world, goal, catalogue);
   if (chosen.kind === "refused") return chosen;
   if (chosen.kind === "restore") return restorePlan(world, goal, catalogue, chosen);
+  if (isInstallation(world, goal)) return installPlan(world, goal, catalogue);
   const reasons = [...refusals(world, goal, catalogue)];
   const to = findRelease(catalogue, goal.version);
   const from = world.release === null ? undefined : findRelease(catalogue, world.release);
@@ -57,10 +59,26 @@ export function makePlan(world: World, goal: Goal, catalogue: Catalogue): Outcom
     return reasons.length > 0 ? { kind: "refused", reasons } : restorePlan(world, goal, catalogue, instead);
   }
   const [pre, post] = [choice.pre, choice.post].map((steps) => inTheirWays(steps, world, catalogue));
-  const plan = assemble({ world, goal, catalogue, from, to, choice: { ...choice, pre: pre ?? [], post: post ?? [] } });
+  const way = { ...choice, pre: pre ?? [], post: post ?? [] };
+  const direction = goal.emptyStack ? "adopt" : findDirection(from, to, way);
+  const plan = assemble({ world, goal, catalogue, from, to, direction, choice: way });
   const settled = isSettled(plan, world);
   if (!settled || goal.emptyStack) reasons.push(...obstacles(plan, world, goal, catalogue));
   return reasons.length > 0 ? { kind: "refused", reasons } : { kind: "plan", plan, settled };
+}
+
+/** From nothing: every revision before any service runs. */
+function installPlan(world: World, goal: Goal, catalogue: Catalogue): Outcome {
+  const reasons = judgeInstallation(world, goal, catalogue);
+  const to = findRelease(catalogue, goal.version);
+  const choice =
+    to && settleHalfDone(chooseRevisions(world.revisions[0] ?? null, to, catalogue), world.halfDone, catalogue);
+  if (!to || reasons.length > 0 || choice?.kind !== "steps") return { kind: "refused", reasons };
+  const pre = inTheirWays([...choice.pre, ...choice.post], world, catalogue);
+  const way = { ...choice, pre, post: [] };
+  const plan = assemble({ world, goal, catalogue, from: to, to, direction: "install", choice: way });
+  reasons.push(...obstacles(plan, world, goal, catalogue));
+  return reasons.length > 0 ? { kind: "refused", reasons } : { kind: "plan", plan, settled: false };
 }
 
 interface Situation {
@@ -69,33 +87,38 @@ interface Situation {
   readonly catalogue: Catalogue;
   readonly from: Release;
   readonly to: Release;
+  readonly direction: Direction;
   readonly choice: RevisionChoice;
 }
 
-function assemble({ world, goal, catalogue, from, to, choice }: Situation): Plan {
-  const direction = goal.emptyStack ? "adopt" : findDirection(from, to, choice);
+function assemble({ world, goal, catalogue, from, to, direction, choice }: Situation): Plan {
+  const installs = direction === "install";
   const steps = [...choice.pre, ...choice.post];
-  const compose = planCompose(world, goal, { from: from.version, to: to.version, catalogue });
-  const environment = planEnvironment(world.environment, goal.environmentFile, { from, to, catalogue }, compose);
-  const stops = planStops({ steps: choice.pre, goal, from, catalogue });
+  const compose = installs ? null : planCompose(world, goal, { from: from.version, to: to.version, catalogue });
+  const way = { from: installs ? { version: "0" } : from, to, catalogue };
+  const environment = planEnvironment(world.environment, goal.environmentFile, way, compose);
+  const stops = installs ? planInstallStops(steps, world) : planStops({ steps: choice.pre, goal, from, catalogue });
   const stopped = stops.services.length > 0;
   const around = { server: world.server, catalogue };
   // A post revision runs once the new release serves.
-  const pre = withStatementFacts(choice.pre, { ...around, stopped });
+  // Where nothing is installed yet, nobody is at work.
+  const pre = withStatementFacts(choice.pre, { ...around, stopped: stopped || installs });
   const post = withStatementFacts(choice.post, { ...around, stopped: false });
   const writes = steps.length > 0 || environment.lines.length > 0 || changesCompose(environment);
+  // Of an empty database there is nothing to keep.
+  const isWorthKeeping = installs ? steps.length > 0 && world.revisions.length > 0 : writes;
   const content: Omit<Plan, "id" | "attempt"> = {
     from: from.version,
     to: to.version,
     direction,
-    path: describePath(from, to, catalogue),
+    path: installs ? [`${to.version} installed`] : describePath(from, to, catalogue),
     breaks: direction === "up" ? describeBreaks(from, to, catalogue) : [],
     stops,
-    backup: planBackup(world, goal, { required: writes, early: goal.backupEarly && stopped }),
+    backup: planBackup(world, goal, { required: isWorthKeeping, early: goal.backupEarly && stopped && !installs }),
     restore: noRestore,
     revisions: { pre, post },
     environment,
-    deploy: planDeploy(world, goal, { from: from.version, to: to.version, stopped }),
+    deploy: planDeploy(world, goal, { from: from.version, to: to.version, stopped, installs }),
     checks: planChecks({
       goal,
       to,
@@ -141,7 +164,7 @@ function restorePlan(world: World, goal: Goal, catalogue: Catalogue, chosen: Cho
     restore,
     revisions: { pre: [], post: [] },
     environment: { file: goal.environmentFile, undo: [], apply: [], lines: [] },
-    deploy: planDeploy(world, goal, { from, to: to.version, stopped }),
+    deploy: planDeploy(world, goal, { from, to: to.version, stopped, installs: false }),
     checks: planChecks({
       goal,
       to,
@@ -204,6 +227,7 @@ interface Move {
   readonly from: string;
   readonly to: string;
   readonly stopped: boolean;
+  readonly installs: boolean;
 }
 
 function planDeploy(world: World, goal: Goal, move: Move): DeployPlan {

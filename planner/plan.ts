@@ -30,10 +30,10 @@ export interface Plan {
 }
 
 /**
- * `adopt`: take over what runs, change nothing; `none`: same release, its services or settings put right; `restore`: a
- * backup takes the place of what is there.
+ * `adopt`: take over what runs, change nothing; `install`: make all of it where there is nothing; `none`: same release, its
+ * services or settings put right; `restore`: a backup takes the place of what is there.
  */
-export type Direction = "adopt" | "up" | "down" | "none" | "restore";
+export type Direction = "adopt" | "install" | "up" | "down" | "none" | "restore";
 
 export interface StopPlan {
   /** Services to stop before the backup, in stopping order; empty when nothing has to stop. */

@@ -24,7 +24,8 @@ function versions(catalogue: Catalogue): string {
   return catalogue.releases.map((release) => release.version).join(", ");
 }
 
-function judgeVersion(goal: Goal, catalogue: Catalogue): Refusal[] {
+/** Whether the catalogue has the wanted release. */
+export function judgeVersion(goal: Goal, catalogue: Catalogue): Refusal[] {
   if (findRelease(catalogue, goal.version)) return [];
   return [
     {

@@ -9,7 +9,7 @@ export function summarise(plan: Plan): string[] {
   const { rollback, stops, revisions } = plan;
   const steps = [...revisions.pre, ...revisions.post];
   const rows: [string, string][] = [
-    ["path", plan.from === plan.to ? plan.to : `${plan.from} -> ${plan.to} (${plan.path.join(", ")})`],
+    ["path", describePath(plan)],
     ...plan.breaks.map((text): [string, string] => ["breaks", text]),
     ["stops", stops.services.length > 0 ? `${stops.services.join(", ")} (for ${causes(plan)})` : describeGaps(plan)],
     ["backup", plan.backup.required ? "database, .env and configuration, before anything changes" : "none is needed"],
@@ -57,6 +57,11 @@ export function wrap(text: string, width = textWidth): string[] {
   return lines;
 }
 
+function describePath({ from, to, path, direction }: Plan): string {
+  if (direction === "install") return `nothing -> ${to}: OctoLLM is installed anew`;
+  return from === to ? to : `${from} -> ${to} (${path.join(", ")})`;
+}
+
 /** What needs `acceptLoss`, and what statements drop on the way up. */
 function describeLoss({ loss, revisions }: Plan): string {
   const dropped = [...revisions.pre, ...revisions.post].flatMap((step) =>
@@ -69,7 +74,8 @@ function describeLoss({ loss, revisions }: Plan): string {
 }
 
 /** Services whose port cannot be had by two containers at once are away for a moment, although nothing stops. */
-function describeGaps({ deploy }: Plan): string {
+function describeGaps({ deploy, direction }: Plan): string {
+  if (direction === "install") return "nothing";
   const away = (deploy.containers ?? []).filter(({ keeps, port }) => keeps === null && port !== 0);
   if (away.length === 0) return "nothing";
   return `nothing; ${away.map(({ service, port }) => `${service} (port ${port})`).join(", ")} for the moment in which its container is replaced`;

@@ -17,6 +17,12 @@ interface Situation {
 /** How this plan is undone once it is done: shown before it starts. */
 export function planWayBack({ direction, from, to, steps, catalogue, missing = [] }: Situation): RollbackPlan {
   const command = `octollm config set version ${from.version} && octollm up`;
+  if (direction === "install")
+    return {
+      class: "nothing-to-undo",
+      steps: ["there was nothing before; 'octollm destroy' forgets the stack and leaves what was installed"],
+      loses: [],
+    };
   // The same release again: its schema, settings and services are put right.
   if (direction === "adopt" || from.version === to.version)
     return { class: "nothing-to-undo", steps: ["the release stays the same"], loses: [] };

@@ -64,6 +64,8 @@ export interface OpenAttempt {
   readonly planId: string;
   /** The plan id that its operator had reviewed, when `reviewedPlan` was set. */
   readonly reviewedPlan: string | null;
+  /** Whether it was to install OctoLLM where there was none, so that nothing leads back. */
+  readonly installs?: boolean;
 }
 
 /** What the database takes from us. */

@@ -162,8 +162,26 @@ ALTER TABLE ${ledgerSchema}.attempts ADD COLUMN load jsonb;
 INSERT INTO ${ledgerSchema}.ledger (version) VALUES (8);
 `;
 
+/** Installations from nothing. */
+const installations = `
+ALTER TABLE ${ledgerSchema}.attempts DROP CONSTRAINT attempts_direction_check;
+ALTER TABLE ${ledgerSchema}.attempts ADD CONSTRAINT attempts_direction_check
+  CHECK (direction IN ('adopt', 'install', 'up', 'down', 'none', 'restore'));
+INSERT INTO ${ledgerSchema}.ledger (version) VALUES (9);
+`;
+
 /** SQL that takes the ledger from version n to n + 1, at index n. Never edit one that was released: append. */
-export const ledgerMigrations: readonly string[] = [first, second, third, fourth, fifth, sixth, batches, load];
+export const ledgerMigrations: readonly string[] = [
+  first,
+  second,
+  third,
+  fourth,
+  fifth,
+  sixth,
+  batches,
+  load,
+  installations,
+];
 
 /** The version that this program reads and writes. */
 export const ledgerVersion = ledgerMigrations.length;

@@ -46,6 +46,7 @@ function leadOf(facts: AttemptFacts, timeline: Timeline): string {
     return `Attempt ${facts.attempt} was cut short, by a kill or a power cut, and wrote no report. What follows is what the ledger knows of it.`;
   if (ending.kind === "failed") return `${firstLine(ending.text)} ${took}`;
   if (direction === "adopt") return `The stack has taken OctoLLM ${to} over as it runs; nothing of it was changed.`;
+  if (direction === "install") return `OctoLLM ${to} was installed, and serves. ${took}`;
   if (direction === "restore") return `A backup of OctoLLM ${to} has taken the place of what was there. ${took}`;
   return from === to ? `OctoLLM ${to} was put right. ${took}` : `OctoLLM ${to} serves. ${took}`;
 }

@@ -5,6 +5,7 @@ import { rehearsalSchema } from "../rehearsal/staging/settings";
 import { about } from "./about";
 import { notifySchema, windowSchema } from "./occasions";
 import { containerSchema, deploymentSchema, objectName, processSchema } from "./services";
+import { storeSchema } from "./stores";
 import { seconds, text } from "./values";
 import { verificationSchema } from "./verification";
 
@@ -78,6 +79,24 @@ const dockerSchema = z.strictObject({
     .default("")
     .meta(
       about("Address of the engine; empty for DOCKER_HOST, or the system's own socket.", "unix:///var/run/docker.sock"),
+    ),
+  network: z
+    .string()
+    .default("")
+    .meta(
+      about("Of a fresh installation: network that its containers are in, made with the stores.", "octollm-network"),
+    ),
+  address: text
+    .default("127.0.0.1")
+    .meta(about("Of a fresh installation: address of this host on which ports are published.", "0.0.0.0")),
+  stores: z
+    .array(storeSchema)
+    .max(20)
+    .default([])
+    .meta(
+      about("Of a fresh installation: the stores that the stack makes.", [
+        { name: "redis", container: "octollm-redis", image: "redis:7" },
+      ]),
     ),
 });
 

@@ -4,7 +4,7 @@ import { about } from "./about";
 import { seconds, text } from "./values";
 
 /** Becomes a file's name and part of a command line. */
-const serviceName = z.string().regex(/^[a-z][a-z0-9-]{0,40}$/, "must be lower-case letters, digits and '-'");
+export const serviceName = z.string().regex(/^[a-z][a-z0-9-]{0,40}$/, "must be lower-case letters, digits and '-'");
 const port = z.int().min(1).max(65535);
 const health = z
   .string()
@@ -12,7 +12,9 @@ const health = z
   .meta(about("Path that answers 2xx when the service is well.", "/health"));
 const named = serviceName.meta(about("Its name, once in the list.", "orchestrator"));
 const startTimeout = seconds.default(60).meta(about("Seconds until it has to be well.", 180));
-const stopTimeout = seconds.default(30).meta(about("Seconds to end by itself after SIGTERM, before SIGKILL.", 60));
+export const stopTimeout = seconds
+  .default(30)
+  .meta(about("Seconds to end by itself after SIGTERM, before SIGKILL.", 60));
 
 /** A service of target `local`. */
 export const processSchema = z.strictObject({
@@ -41,7 +43,20 @@ const dependsOn = z
   .meta(about("Services that must be healthy first; the one before, unless set.", ["postgres"]));
 
 /** What Docker takes for a container's name. */
-const containerName = z.string().regex(/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,200}$/, "is no name of a container");
+export const containerName = z.string().regex(/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,200}$/, "is no name of a container");
+
+/** As Docker has it: the first word says how the others are run. */
+export const healthcheck = z
+  .array(z.string())
+  .refine(([kind = "CMD"]) => ["CMD", "CMD-SHELL", "NONE"].includes(kind), {
+    error: "must begin with CMD or CMD-SHELL",
+  })
+  .meta(
+    about("Of a fresh installation: Docker's health check of the container; the image's own, unless set.", [
+      "CMD-SHELL",
+      "pg_isready -h 127.0.0.1",
+    ]),
+  );
 
 /** A service of target `docker`: all else is as the container was found. */
 export const containerSchema = z.strictObject({
@@ -53,6 +68,21 @@ export const containerSchema = z.strictObject({
   dependsOn,
   startTimeout,
   stopTimeout,
+  containerPort: z
+    .int()
+    .min(0)
+    .max(65535)
+    .optional()
+    .meta(about("Of a fresh installation: its port within the container; `port`, unless set.", 8080)),
+  healthcheck: healthcheck.optional(),
+  environment: z
+    .record(z.string(), z.string())
+    .optional()
+    .meta(
+      about("Of a fresh installation: variables on top of those of `.env`. Secrets belong into `.env`.", {
+        PORT: "8080",
+      }),
+    ),
 });
 
 /** What Kubernetes takes for the name of a Deployment, a Service or a namespace. */

@@ -21,6 +21,13 @@ export interface Deployment extends pulumi.ComponentResource {
   readonly services: pulumi.Input<pulumi.Resource[]>;
 }
 
+/** What a target makes before the installation can be looked at, and what has to be there by then. */
+export interface Ground extends pulumi.ComponentResource {
+  readonly ready: pulumi.Resource[];
+}
+
+export type GroundArgs = Pick<DeploymentArgs, "settings" | "provider">;
+
 type Deploy = new (name: string, args: DeploymentArgs, options?: pulumi.ComponentResourceOptions) => Deployment;
 
 // The SDKs of all targets would take long to load: only the one in use is.
@@ -32,6 +39,14 @@ const targets: Readonly<Record<Settings["target"], () => Deploy>> = {
   docker: () => (load("./docker") as typeof import("./docker")).DockerDeployment,
   kubernetes: () => (load("./kubernetes") as typeof import("./kubernetes")).KubernetesDeployment,
 };
+
+/** Makes what a fresh installation stands on; nothing where that is somebody else's. */
+export function groundFor(args: GroundArgs, options: pulumi.ComponentResourceOptions): Ground | null {
+  const { target, docker } = args.settings;
+  if (target !== "docker" || docker.stores.length === 0) return null;
+  const { DockerStores } = load("./docker-stores") as typeof import("./docker-stores");
+  return new DockerStores("stores", args, options);
+}
 
 /** Declares the services of the release on the target that the settings name. */
 export function deployTo(

@@ -1,6 +1,7 @@
 import type { DotenvFile } from "../../environment/dotenv-file";
 import type { Catalogue, EnvironmentChange, Release } from "../../releases/release";
-import { findRelease, releasesBetween } from "../chain";
+import { findRelease } from "../chain";
+import { passedReleases } from "../installing";
 import type { Plan } from "../plan";
 import type { Refusal } from "../refusals";
 import type { World } from "../world";
@@ -9,7 +10,7 @@ import type { World } from "../world";
 export function judgeEnvironment(plan: Plan, { environment }: World, catalogue: Catalogue): Refusal[] {
   const { file } = plan.environment;
   const apply = plan.environment.apply.flatMap((version) => findRelease(catalogue, version) ?? []);
-  return judgeDotenv(environment, file, apply, releasesBetween(catalogue, plan.from, plan.to));
+  return judgeDotenv(environment, file, apply, passedReleases(plan, catalogue));
 }
 
 /**

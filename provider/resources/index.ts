@@ -2,10 +2,13 @@ import { phaseHandler } from "./phase";
 import * as phases from "./phases";
 import { preflightHandler } from "./preflight";
 import type { ResourceHandler } from "./resource";
+import { foundationHandler, storeReadinessHandler } from "./stores";
 
 /** Every resource type of this provider. */
 export function resourceHandlers(): Readonly<Record<string, ResourceHandler>> {
   return {
+    "upgrade:index:Foundation": foundationHandler(),
+    "upgrade:index:StoreReadiness": storeReadinessHandler(),
     "upgrade:index:Preflight": preflightHandler(),
     "upgrade:index:Quiesce": phaseHandler(phases.quiesceWork),
     "upgrade:index:Backup": phaseHandler(phases.backupWork),

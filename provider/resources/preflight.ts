@@ -22,6 +22,7 @@ import { describeLosses } from "../../phases/restore-losses";
 import { describePruning } from "../../phases/retention";
 import { readAddress, type Site, sitePath } from "../../phases/site";
 import { stopsIn } from "../../phases/stop-after";
+import { judgeLateStores } from "../../phases/stores-refusals";
 import { tellBeginning } from "../../phases/story";
 import { describeDrift } from "../../planner/drift";
 import { type Acceptances, closedGates } from "../../planner/gates";
@@ -149,6 +150,7 @@ async function check(call: Call, inputs: Properties, old: Properties | null): Pr
     const pin = (old?.pin as DatabasePin | undefined) ?? pinOf(now.observation);
     const refusals = [
       ...judgePin(pin, now.observation),
+      ...judgeLateStores(old && siteIn(old), siteIn(inputs)),
       ...(now.outcome.kind === "refused" ? now.outcome.reasons : []),
     ];
     const installation = installationWanted(now) ?? old?.installation;
@@ -225,6 +227,7 @@ function outputs(inputs: Properties, plan: Plan, { observation }: Look): Propert
 /** With what, and on how much, the plan works: all of it moves by itself, so it is told and not kept. */
 async function estimate(site: Site, plan: Plan, { observation }: Look): Promise<string[]> {
   const { address, catalogue, database, ledger, world, backups } = observation;
+  if (observation.unmade) return [];
   const budgetMs = site.preview.budget * 1000;
   const losses = [
     ...(await describeLosses(plan, { site, address, database })),

@@ -38,6 +38,13 @@ export async function imageFacts(engine: string, reference: string): Promise<Ima
   return image && { id: image.Id };
 }
 
+/** Ports that an image says it serves, lowest first; empty when the engine does not have it. @throws EngineError */
+export async function imagePorts(engine: string, reference: string): Promise<number[]> {
+  const image = await inspectImage(engine, reference);
+  const ports = Object.keys(image?.Config.ExposedPorts ?? {}).map((port) => Number.parseInt(port, 10));
+  return ports.toSorted((a, b) => a - b);
+}
+
 /**
  * What the service's container is like; when there is none, what the one of the release before is like that waits.
  *

@@ -6,6 +6,14 @@ export const labels = {
   attempt: "octollm.attempt",
 } as const;
 
+/** Labels of what a fresh installation is made of besides its services. */
+export const storeLabels = {
+  /** Name of the store; of the network, its own. */
+  store: "octollm.store",
+  /** How often it has been made. */
+  round: "octollm.round",
+} as const;
+
 /** Name under which the container of the release before waits until the new one is verified. */
 export function retiredName(container: string): string {
   return `${container}_before`;

@@ -124,7 +124,7 @@ async function askEarly(
 }
 
 /** What Docker's own check says counts; where it has not run yet, or there is none, the port's answer does. */
-function isWell({ State }: ContainerInspectInfo, answer: HealthAnswer | null): boolean {
+export function isWell({ State }: ContainerInspectInfo, answer: HealthAnswer | null): boolean {
   const status = State.Health?.Status;
   if (State.Paused || status === "unhealthy") return false;
   if (answer !== null) return isHealthy(answer);

@@ -8,7 +8,13 @@ import { promisify } from "node:util";
 
 import { Client } from "pg";
 
-import { createInstallation, type Installation, octollmEntry, startRelease } from "../../demo/installation";
+import {
+  createFolder,
+  createInstallation,
+  type Installation,
+  octollmEntry,
+  startRelease,
+} from "../../demo/installation";
 import { freePort } from "../../demo/private-postgres";
 import type { Site } from "../../phases/site";
 import type { Plan } from "../../planner/plan";
@@ -26,10 +32,10 @@ export class Installed {
   readonly site: Site;
   readonly installation: Installation;
   readonly databaseUrl: string;
-  /** Process of the 0.1.0 that was started by hand. */
-  readonly #pid: number;
+  /** Process of the 0.1.0 that was started by hand; null where none was. */
+  readonly #pid: number | null;
 
-  private constructor(installation: Installation, databaseUrl: string, pid: number) {
+  private constructor(installation: Installation, databaseUrl: string, pid: number | null) {
     this.installation = installation;
     this.databaseUrl = databaseUrl;
     this.#pid = pid;
@@ -58,6 +64,13 @@ export class Installed {
     await pauseAutovacuum(databaseUrl);
     const installation = await createInstallation({ folder, databaseUrl, port: await freePort(), tasks: 200 });
     return new Installed(installation, databaseUrl, await startRelease({ folder, release: "0.1.0" }));
+  }
+
+  /** Nothing but the folder with its `.env`, and an empty database. */
+  static async nothing(): Promise<Installed> {
+    const folder = mkdtempSync(join(tmpdir(), "octollm-installed-"));
+    const databaseUrl = await testDatabase();
+    return new Installed(createFolder({ folder, databaseUrl, port: await freePort() }), databaseUrl, null);
   }
 
   /** Preflight's inputs, as the program declares them. */
@@ -142,7 +155,7 @@ export class Installed {
               (SELECT string_agg(nspname, ',' ORDER BY nspname) FROM pg_namespace) AS schemas,
               (SELECT count(*)::integer FROM pg_locks WHERE locktype = 'advisory') AS advisory_locks`,
     );
-    return { database, files: this.#files(), process: processOf(this.#pid)?.identity };
+    return { database, files: this.#files(), process: this.#pid === null ? null : processOf(this.#pid)?.identity };
   }
 
   #files(): string[] {
@@ -162,8 +175,8 @@ export class Installed {
   async remove(): Promise<void> {
     const release = await this.serving();
     if (release !== null) await this.service("stop", release);
-    if (processOf(this.#pid)) process.kill(this.#pid, "SIGTERM");
-    while (processOf(this.#pid)) await sleep(20);
+    if (this.#pid !== null && processOf(this.#pid)) process.kill(this.#pid, "SIGTERM");
+    while (this.#pid !== null && processOf(this.#pid)) await sleep(20);
     rmSync(this.installation.folder, { recursive: true, force: true });
   }
 }

@@ -146,7 +146,7 @@ describe("the containers to declare", () => {
   for (const { title, world: from, move, stopped = false, emptyStack = false, expected } of rows)
     it(`for ${title}: ${expected === null ? "none" : expected.map(({ keeps }) => (keeps === null ? "new" : "kept")).join()}`, () => {
       const [before, to] = move;
-      const situation = { world: from, goal: goal(to, { emptyStack }), from: before, to, stopped };
+      const situation = { world: from, goal: goal(to, { emptyStack }), from: before, to, stopped, installs: false };
       assert.deepEqual(planContainers(situation), expected);
     });
 

@@ -115,10 +115,8 @@ ${port}    networks: [octollm-network]
   return compose.replace(port, "").replace("\nnetworks:\n", `\n${front}\nnetworks:\n`);
 }
 
-/** Sets up and starts an OctoLLM with docker-compose; waits until its orchestrator answers. */
-export async function startInstallation(options: InstallationOptions = {}): Promise<DockerInstallation> {
-  const { release = "0.1.0", tasks = 200, front = false } = options;
-  const { services = ["orchestrator", "reflex-layer", "planner-arm"] } = options;
+/** A folder with `.env`, `config/` and `logs/`, and nothing else. */
+async function prepareFolder(): Promise<DockerInstallation> {
   const installation = new DockerInstallation(await startEngine(), mkdtempSync(join(tmpdir(), "octollm-compose-")));
   const { folder, databaseUrl } = installation;
   atExit(() => rmSync(folder, { recursive: true, force: true }));
@@ -129,6 +127,18 @@ export async function startInstallation(options: InstallationOptions = {}): Prom
   writeFileSync(join(folder, ".env"), operatorsEnv({ DATABASE_URL: inside, ...stores, ...webhook }), { mode: 0o600 });
   cpSync(join(fixtures, "config"), join(folder, "config"), { recursive: true });
   mkdirSync(join(folder, "logs"));
+  return installation;
+}
+
+/** The same, for those who install OctoLLM there. */
+export const startNothing = prepareFolder;
+
+/** Sets up and starts an OctoLLM with docker-compose; waits until its orchestrator answers. */
+export async function startInstallation(options: InstallationOptions = {}): Promise<DockerInstallation> {
+  const { release = "0.1.0", tasks = 200, front = false } = options;
+  const { services = ["orchestrator", "reflex-layer", "planner-arm"] } = options;
+  const installation = await prepareFolder();
+  const { folder, databaseUrl } = installation;
   const original = readFileSync(join(fixtures, "docker", "docker-compose.yml"), "utf8");
   const compose = front ? withFront(original) : original;
   const text = compose

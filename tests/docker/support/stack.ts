@@ -9,7 +9,8 @@ import { type Engine, engines, pulumiHasDocker } from "../../e2e/support/engines
 import { type Found, gone, isPulumisOwn, killAll, workersIn } from "../../e2e/support/processes";
 import { makeProject, projectEnvironment, removeProject, stack } from "../../e2e/support/project";
 import { attemptsOf, type LedgerAttempt } from "../../e2e/support/world";
-import { type DockerInstallation, type InstallationOptions, startInstallation } from "./installation";
+import { images } from "./images";
+import { type DockerInstallation, type InstallationOptions, startInstallation, startNothing } from "./installation";
 
 /** The engines that can work on Docker here. */
 export const dockerEngines: readonly Engine[] = engines.filter((engine) => engine === "standalone" || pulumiHasDocker);
@@ -38,13 +39,30 @@ export class DockerStack {
     return created;
   }
 
+  /** A folder and a stack that installs these services of a release there. */
+  static async nothing(engine: Engine, release: string): Promise<DockerStack> {
+    const created = new DockerStack(await startNothing(), engine);
+    const services = ["orchestrator", "reflex-layer", "planner-arm"].flatMap((name) => ["--service", name]);
+    const stores = (["postgres", "redis", "qdrant"] as const).flatMap((name) => ["--image", `${name}=${images[name]}`]);
+    await created.must(
+      "install",
+      "--installation",
+      created.octollm.folder,
+      "--release",
+      release,
+      ...services,
+      ...stores,
+    );
+    return created;
+  }
+
   get environment(): NodeJS.ProcessEnv {
     return { ...projectEnvironment(this.folder, this.engine), DOCKER_HOST: this.octollm.engine.host };
   }
 
   /** Starts `octollm` without waiting for it. */
   start(...argv: readonly string[]): Running {
-    const isChore = ["adopt", "status", "abort", "backups", "verify"].includes(argv[0] ?? "");
+    const isChore = ["adopt", "install", "status", "abort", "backups", "verify"].includes(argv[0] ?? "");
     const named = isChore ? [] : ["--engine", this.engine];
     const words = [join("bin", "octollm"), ...argv, ...named];
     return new Running(process.execPath, words, { cwd: this.folder, env: this.environment });
@@ -87,12 +105,17 @@ export class DockerStack {
     writeFileSync(file, stringify(document));
   }
 
+  /** A setting as the stack file has it. */
+  setting(key: string): unknown {
+    const { config } = parse(readFileSync(join(this.folder, `Pulumi.${stack}.yaml`), "utf8")) as {
+      config: Record<string, unknown>;
+    };
+    return config[`octollm:${key}`];
+  }
+
   /** The services as the stack file has them. */
   get services(): readonly Record<string, unknown>[] {
-    const { config } = parse(readFileSync(join(this.folder, `Pulumi.${stack}.yaml`), "utf8")) as {
-      config: { "octollm:services": Record<string, unknown>[] };
-    };
-    return config["octollm:services"];
+    return this.setting("services") as Record<string, unknown>[];
   }
 
   /** The state as it is on the disk. */
