@@ -93,7 +93,12 @@ export interface Site {
   /** Folder of releases; empty for this program's own. */
   readonly catalogue: string;
   /** Only of target `docker`. */
-  readonly docker?: { readonly host: string; readonly maintenance: boolean };
+  readonly docker?: {
+    readonly host: string;
+    readonly maintenance: boolean;
+    /** Volumes that backups hold, whose containers are stopped meanwhile. */
+    readonly archiveVolumes: readonly string[];
+  };
   /** Only of target `kubernetes`. */
   readonly kubernetes?: ClusterSettings;
   readonly database: {

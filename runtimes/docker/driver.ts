@@ -6,3 +6,4 @@ export { addressBehind } from "./reach";
 export { containerFacts, imageFacts } from "./facts";
 export { isReplacedForGood, removeRetired, retire, returnRetired, stopRetired } from "./retire";
 export { containerRuntime } from "./service";
+export { archiveVolume, startStore, stopStore, volumeFacts } from "./volumes";

@@ -57,7 +57,7 @@ describe("the settings of a stack on Docker", () => {
       ...{ name: "other", container: "other", image: "octollm/orchestrator:{version}", port: 0, health: "/health" },
       ...{ startTimeout: 60, stopTimeout: 30 },
     });
-    assert.deepEqual(siteOf(settings).docker, { host: "", maintenance: false });
+    assert.deepEqual(siteOf(settings).docker, { host: "", maintenance: false, archiveVolumes: [] });
     assert.equal("docker" in siteOf(settingsOf()), false);
   });
 });

@@ -20,7 +20,7 @@ describe("the settings of a stack", () => {
       catalogue: "",
       database: { key: "DATABASE_URL", host: "", port: 0 },
       databaseUrl: "",
-      docker: { host: "", maintenance: false },
+      docker: { host: "", maintenance: false, archiveVolumes: [] },
       kubernetes: {
         kubeconfig: "",
         context: "",
