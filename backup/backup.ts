@@ -27,6 +27,7 @@ import {
   manifestFile,
   objectsFile,
   schemaFile,
+  volumesFolder,
 } from "./manifest";
 import { createPartial, ownerFile, partialSuffix, removeDeadPartials } from "./partial";
 import { proveByRestore } from "./scratch";
@@ -70,6 +71,8 @@ export interface BackupOptions {
   readonly recipients: readonly string[];
   /** What to type after a failure; `npx octollm up` unless given. */
   readonly again?: string;
+  /** Writes further archives into a folder that is there. */
+  readonly archive?: ((folder: string) => Promise<void>) | undefined;
   readonly progress: (line: string) => void;
   readonly signal: AbortSignal;
 }
@@ -157,6 +160,8 @@ async function fill(options: BackupOptions, partial: string): Promise<Filled> {
   await writePrivate(join(partial, clusterFile), `${JSON.stringify(dump.cluster, null, 2)}\n`);
   await readTableOfContents(dump.tools, { folder: partial, tool: dump.tool, signal });
   if (options.verify === "restore") await timed("restore", () => proveByRestore({ ...options, dump, folder: partial }));
+  const { archive } = options;
+  if (archive) await timed("volumes", () => inFolder(join(partial, volumesFolder), archive));
   await rm(join(partial, ownerFile));
   if (recipients.length > 0) await timed("encryption", () => encryptFolder(partial, { recipients, progress, signal }));
   const files: BackupFile[] = [];
@@ -171,6 +176,11 @@ async function fill(options: BackupOptions, partial: string): Promise<Filled> {
   await verifyFiles(partial, manifest, { signal, inside });
   const { counts, schema, cluster, mark } = dump;
   return { manifest, state: { counts, schema, cluster, mark, settings } };
+}
+
+async function inFolder(folder: string, fill: (folder: string) => Promise<void>): Promise<void> {
+  await mkdir(folder, { mode: 0o700 });
+  await fill(folder);
 }
 
 async function writePrivate(file: string, text: string | Uint8Array): Promise<void> {

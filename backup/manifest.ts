@@ -13,6 +13,8 @@ export const environmentCopy = "environment.env";
 export const configArchive = "config.tar.gz";
 export const composeCopy = "docker-compose.yml";
 export const objectsFile = "objects.yaml";
+/** Archives of volumes, by the volume's name. */
+export const volumesFolder = "volumes";
 /** Every object of the database as a line, and what belongs to it but is in no dump. */
 export const schemaFile = "schema.txt";
 export const clusterFile = "cluster.json";

@@ -139,6 +139,7 @@ function describe({ id, path, manifest, bytes, against }: Judged): [string, stri
     ["tool", `pg_dump ${tool.version}, compression ${tool.compression}`],
     ["took", `${manifest.seconds.toFixed(1)} s (${parts.join(", ")})`],
     ["proven by", manifest.verified === "restore" ? "a restore into a scratch database" : "reading it back"],
+    ...volumesIn(files),
     ["encrypted", encryption ? `to ${encryption.recipients.join(", ")}` : "no"],
     ...(against === null
       ? [
@@ -147,4 +148,10 @@ function describe({ id, path, manifest, bytes, against }: Judged): [string, stri
         ]
       : [["good for", `nothing here: ${against}`] as [string, string]]),
   ];
+}
+
+/** Volumes are put back by hand: docs/backup.md has the commands. */
+function volumesIn(files: readonly { readonly path: string }[]): [string, string][] {
+  const names = files.flatMap(({ path }) => /^volumes\/(.+)\.tar\.gz/.exec(path)?.[1] ?? []);
+  return names.length === 0 ? [] : [["volumes", names.join(", ")]];
 }

@@ -10,6 +10,7 @@ import { deployments } from "../runtimes/driver";
 import { type Activity, type Attempt, withLedger } from "./attempt";
 import { readClusterEnvironment } from "./cluster";
 import { type Site, sitePath, toolPlace } from "./site";
+import { archiveVolumes } from "./volumes";
 
 /** What a finished backup is, for the outputs of its phase. Sizes in bytes, times in seconds. */
 export interface BackupOutcome {
@@ -49,7 +50,9 @@ export async function backUpBeforeRestore(attempt: Attempt, activity: Activity):
 export async function backUpEarly(attempt: Attempt, activity: Activity): Promise<void> {
   const { site, plan, progress } = attempt;
   const isOnTheWay = plan.backup.required && plan.restore.backup === null && plan.stops.services.length > 0;
-  if (site.backup.early && isOnTheWay) progress.early = await makeBackup(attempt, activity);
+  // Stores are stopped for their archives only when the services are, too.
+  const stopsStores = (site.docker?.archiveVolumes.length ?? 0) > 0;
+  if (site.backup.early && isOnTheWay && !stopsStores) progress.early = await makeBackup(attempt, activity);
 }
 
 /**
@@ -110,6 +113,9 @@ async function makeBackup(attempt: Attempt, { signal, progress }: Activity): Pro
     verify: site.backup.verify,
     invariants: findRelease(catalogue, plan.from)?.invariants ?? [],
     recipients: site.backup.recipients,
+    ...(site.docker?.archiveVolumes.length
+      ? { archive: (folder: string) => archiveVolumes(site, folder, { signal, progress }) }
+      : {}),
     signal,
     progress,
   });

@@ -35,6 +35,7 @@ import {
 } from "./site";
 import { isDatabaseUnmade, refuseStore } from "./stores";
 import { unmadeDatabase } from "./unmade-database";
+import { observeVolumes } from "./volumes";
 
 /** What Preflight saw: the planner's world, and the facts behind it. */
 export interface Observation {
@@ -127,6 +128,7 @@ export async function observe(view: View, known?: Known): Promise<Observation> {
     environmentDigest: environmentDigest(environment.file.toBuffer()),
     ...(compose ? { compose: compose.world } : {}),
     ...(cluster ? { cluster } : {}),
+    ...(site.docker?.archiveVolumes.length ? { volumes: await observeVolumes(site) } : {}),
     applied: ledger.appliedRevisions,
     tables: kept.length === 0 ? found.tables : await lookAtTables(address, catalogue, how.budgetMs),
     keptReleases: kept,

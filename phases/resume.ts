@@ -5,6 +5,7 @@ import { returnDeployments } from "./deployments";
 import { endAnswers } from "./maintenance";
 import { endOutage } from "./outage";
 import { serviceSpecs } from "./site";
+import { startStores } from "./volumes";
 
 /**
  * Makes sure that every service serves a release, in starting order: those that do are left alone, the others are
@@ -14,6 +15,8 @@ import { serviceSpecs } from "./site";
  */
 export async function resume(attempt: Attempt, release: string, activity: Activity): Promise<void> {
   await endAnswers(attempt);
+  // A run that was killed may have left some stopped, and services need them.
+  await startStores(attempt.site, activity);
   // A run that was killed may have put containers away that this one does not replace.
   const { deploy } = attempt.plan;
   if (!deploy.containers) await returnContainers(attempt, release, activity);

@@ -65,6 +65,8 @@ export interface StoreSettings extends Times {
 export interface DockerSettings {
   readonly host: string;
   readonly maintenance: boolean;
+  /** Volumes that backups hold, whose containers are stopped meanwhile. */
+  readonly archiveVolumes: readonly string[];
   /** Empty for the engine's own. */
   readonly network: string;
   /** On which ports are published. */
@@ -252,7 +254,8 @@ export interface PlacedService extends Pick<Site, "installation" | "environmentF
 
 /** The services of a release as their drivers want them, in starting order. */
 export async function serviceSpecs(site: Site, release: string): Promise<ServiceSpec[]> {
-  return Promise.all(site.services.map((service) => specOf(site, service, release)));
+  const { file } = await readEnvironment(site);
+  return site.services.map((service) => specOf(site, service, release, file));
 }
 
 /**
@@ -261,8 +264,13 @@ export async function serviceSpecs(site: Site, release: string): Promise<Service
  * @param release - version that is to serve
  */
 export async function serviceSpec(placed: PlacedService, release: string): Promise<ProcessSpec> {
+  const { file } = await readEnvironment(placed);
+  return processSpec(placed, release, file);
+}
+
+function processSpec(placed: PlacedService, release: string, file: DotenvFile): ProcessSpec {
   const { service } = placed;
-  const common = await commonSpec(placed, service, release);
+  const common = commonSpec(placed, service, release, file);
   return {
     ...common,
     command: filled(service.command, release),
@@ -272,32 +280,31 @@ export async function serviceSpec(placed: PlacedService, release: string): Promi
   };
 }
 
-async function specOf(site: Site, service: ServiceSettings, release: string): Promise<ServiceSpec> {
-  if ("container" in service) return containerSpec(site, service, release);
-  if ("deployment" in service) return deploymentSpec(site, service, release);
-  return serviceSpec({ ...site, service }, release);
+function specOf(site: Site, service: ServiceSettings, release: string, file: DotenvFile): ServiceSpec {
+  const common = commonSpec(site, service, release, file);
+  if ("container" in service) return containerSpec(site, service, common);
+  if ("deployment" in service) return deploymentSpec(site, service, common);
+  return processSpec({ ...site, service }, release, file);
 }
 
-async function deploymentSpec(site: Site, service: DeploymentSettings, release: string): Promise<DeploymentSpec> {
+function deploymentSpec(site: Site, service: DeploymentSettings, common: CommonSpec): DeploymentSpec {
   const { deployment, podContainer, image } = service;
-  const common = await commonSpec(site, service, release);
-  return { ...common, deployment, podContainer, image: filled(image, release), cluster: clusterOf(site) };
+  return { ...common, deployment, podContainer, image: filled(image, common.release), cluster: clusterOf(site) };
 }
 
 const filled = (text: string, release: string) => text.replaceAll("{version}", release);
 
-async function containerSpec(site: Site, service: ContainerSettings, release: string): Promise<ContainerSpec> {
-  const image = filled(service.image, release);
-  const common = await commonSpec(site, service, release);
+function containerSpec(site: Site, service: ContainerSettings, common: CommonSpec): ContainerSpec {
+  const image = filled(service.image, common.release);
   return { ...common, container: service.container, image, engine: site.docker?.host ?? "" };
 }
 
-async function commonSpec(
-  placed: Pick<Site, "installation" | "environmentFile" | "kubernetes">,
+function commonSpec(
+  placed: Pick<Site, "installation">,
   service: ServiceSettings,
   release: string,
-): Promise<CommonSpec> {
-  const { file } = await readEnvironment(placed);
+  file: DotenvFile,
+): CommonSpec {
   return {
     name: service.name,
     environment: expandedValues(file),

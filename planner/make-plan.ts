@@ -208,6 +208,8 @@ function describeBreaks(from: Release, to: Release, catalogue: Catalogue): strin
 
 function planBackup(world: World, goal: Goal, { required, early }: { required: boolean; early: boolean }): BackupPlan {
   if (!required) return { required, contents: [] };
+  const { volumes = [] } = world;
+  const stores = [...new Set(volumes.flatMap(({ containers }) => containers ?? []))];
   return {
     required,
     contents: [
@@ -218,8 +220,13 @@ function planBackup(world: World, goal: Goal, { required, early }: { required: b
       ...(goal.composeFile === undefined ? [] : [`${goal.composeFile}, byte for byte`]),
       `${goal.configFolder}, as an archive`,
       `into ${goal.backupFolder}, with the SHA-256 of every file`,
+      ...volumes.map(
+        ({ name, containers }) =>
+          `volume ${name}, as an archive: ${(containers ?? []).join(", ")} is stopped for as long as that takes`,
+      ),
       ...(early ? ["before the services stop, and again after that if anybody has written meanwhile"] : []),
     ],
+    ...(stores.length === 0 ? {} : { stores }),
   };
 }
 

@@ -46,6 +46,8 @@ export interface BackupPlan {
   readonly required: boolean;
   /** What it will hold, a line each. */
   readonly contents: readonly string[];
+  /** Containers that are stopped while their volumes are archived; absent for none. */
+  readonly stores?: readonly string[];
 }
 
 export interface RevisionPlan {

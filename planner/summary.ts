@@ -11,7 +11,13 @@ export function summarise(plan: Plan): string[] {
   const rows: [string, string][] = [
     ["path", describePath(plan)],
     ...plan.breaks.map((text): [string, string] => ["breaks", text]),
-    ["stops", stops.services.length > 0 ? `${stops.services.join(", ")} (for ${causes(plan)})` : describeGaps(plan)],
+    [
+      "stops",
+      [
+        stops.services.length > 0 ? `${stops.services.join(", ")} (for ${causes(plan)})` : describeGaps(plan),
+        ...describeStores(plan),
+      ].join("; "),
+    ],
     ["backup", plan.backup.required ? "database, .env and configuration, before anything changes" : "none is needed"],
     ...describeRestore(plan),
     ["revisions", steps.length > 0 ? steps.map(describeStep).join(", ") : "none"],
@@ -79,6 +85,10 @@ function describeGaps({ deploy, direction }: Plan): string {
   const away = (deploy.containers ?? []).filter(({ keeps, port }) => keeps === null && port !== 0);
   if (away.length === 0) return "nothing";
   return `nothing; ${away.map(({ service, port }) => `${service} (port ${port})`).join(", ")} for the moment in which its container is replaced`;
+}
+
+function describeStores({ backup: { stores = [] } }: Plan): string[] {
+  return stores.length === 0 ? [] : [`${stores.join(", ")} while its volume is archived`];
 }
 
 /** What has an image has a line: that makes it long. */

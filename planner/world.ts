@@ -10,6 +10,8 @@ import type { TableFacts } from "./tables";
 
 /** What an installation is like: read by Preflight, judged by the planner. No secrets but those in `.env`. */
 export interface World {
+  /** Volumes that backups are to hold besides the database; absent for none. */
+  readonly volumes?: readonly VolumeWorld[];
   /** Name of the database, for the lines of the plan. */
   readonly database: string;
   /** Release that was complete last; null when nothing tells. */
@@ -214,6 +216,15 @@ export interface Goal {
   /** Services in starting order, with what the checks ask of them. */
   readonly services: readonly CheckedService[];
   readonly verification: WantedChecks;
+}
+
+/** A volume of the engine that backups are to hold. */
+export interface VolumeWorld {
+  readonly name: string;
+  /** Those that have it; null when there is no such volume. */
+  readonly containers: readonly string[] | null;
+  /** Whether the database is in it. */
+  readonly isDatabase: boolean;
 }
 
 /** A service with what the checks ask of it. */

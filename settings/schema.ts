@@ -70,6 +70,14 @@ const kubernetesSchema = z.strictObject({
 });
 
 const dockerSchema = z.strictObject({
+  archiveVolumes: z
+    .array(z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.-]*$/, "is no name of a volume"))
+    .default([])
+    .meta(
+      about("Volumes that each backup holds as an archive; their containers are stopped for as long as that takes.", [
+        "octollm_redis_data",
+      ]),
+    ),
   maintenance: z
     .boolean()
     .default(false)

@@ -28,7 +28,11 @@ export class KubernetesDeployment extends pulumi.ComponentResource implements De
     this.services = pulumi.all([deploy, before]).apply(([{ deployments }, first]) => {
       if (!deployments) return first;
       const own = { parent: this, provider };
-      const manifests = new Manifests(`${name}-manifests`, { attempt, plans: deployments }, { ...own, dependsOn: first });
+      const manifests = new Manifests(
+        `${name}-manifests`,
+        { attempt, plans: deployments },
+        { ...own, dependsOn: first },
+      );
       const declared = { parent: this, provider: cluster, retainOnDelete: true };
       const variables = declareVariables(name, manifests, settings, { ...declared, dependsOn: [manifests] });
       const ready = new Map<string, Readiness>();

@@ -10,6 +10,7 @@ import { judgeEnvironment } from "./environment";
 import { judgePorts } from "./ports";
 import { judgeRelations } from "./relations";
 import { judgeReplica, judgeServer } from "./server";
+import { judgeVolumes } from "./volumes";
 import { judgeWays } from "./ways";
 
 /** Everything that stands in the way of a plan, found before anything is touched. */
@@ -21,6 +22,7 @@ export function obstacles(plan: Plan, world: World, goal: Goal, catalogue: Catal
     ...judgeEnvironment(plan, world, catalogue),
     ...judgePorts(world),
     ...judgeContainers(plan, world),
+    ...judgeVolumes(plan, world),
     ...judgeCluster(plan, world, goal, catalogue),
     ...judgeDumpTool(plan, world),
     ...judgeBackupRoom(plan, world),
@@ -46,6 +48,7 @@ export function restoreObstacles(
     ...(world.restore.damage === null ? judgeServer(plan, world) : judgeReplica(world)),
     ...judgePorts(world),
     ...judgeContainers(plan, world),
+    ...judgeVolumes(plan, world),
     ...judgeCluster(plan, world, goal, catalogue),
     ...judgeDumpTool(plan, world),
     ...judgeBackupRoom(plan, world),

@@ -9,3 +9,4 @@ export { isReplacedForGood, removeRetired, retire, returnRetired, stopRetired } 
 export { containerRuntime } from "./service";
 export { awaitStore } from "./store-readiness";
 export { clearStores, lookAtStores } from "./stores";
+export { archiveVolume, startStore, stopStore, volumeFacts } from "./volumes";

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { ContainerInspectInfo } from "dockerode";
 
 import { EngineError } from "../../../runtimes/docker/engine";
+import { withoutFrames } from "../../../runtimes/docker/log";
 import { InitError } from "../../plugins/provider";
 import { equal, type PropertyMap } from "../../property/value";
 import { changeable, createBody, endpointsOf } from "./container-body";
@@ -95,15 +96,7 @@ async function awaitEnd(engine: Engine, id: string, { logs, name }: PropertyMap)
     (docker) => docker.getContainer(id).logs({ stdout: true, stderr: true }),
     next,
   );
-  return { containerLogs: textOfLog(written) };
-}
-
-/** Frames of eight bytes of header, stream and length, each with what was written. */
-function textOfLog(log: Buffer): string {
-  let text = "";
-  for (let at = 0; at + 8 <= log.length; at += 8 + log.readUInt32BE(at + 4))
-    text += log.subarray(at + 8, at + 8 + log.readUInt32BE(at + 4)).toString();
-  return text;
+  return { containerLogs: withoutFrames(written) };
 }
 
 async function run(engine: Engine, id: string, inputs: PropertyMap): Promise<PropertyMap> {
