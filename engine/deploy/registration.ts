@@ -2,8 +2,10 @@ import type { Alias } from "@pulumi/pulumi/proto/alias_pb";
 import type { ReadResourceRequest, RegisterResourceRequest } from "@pulumi/pulumi/proto/resource_pb";
 
 import { NotImplementedError, OperatorError } from "../errors";
+import type { PropertyMap } from "../property/value";
 import { fromStruct, fromValue } from "../property/wire";
 import type { CustomTimeouts } from "../state/resource";
+import { isProviderType } from "../state/urn";
 import { type Goal, plainGoal } from "./goal";
 import { sourcePosition, stackTrace } from "./source-position";
 
@@ -67,6 +69,13 @@ function propertyDependencies(request: RegisterResourceRequest): Record<string, 
   return dependencies;
 }
 
+/** A provider that a program declares keeps its package's version among its inputs. */
+function inputsOf(request: RegisterResourceRequest): PropertyMap {
+  const inputs = fromStruct(request.getObject());
+  const version = request.getVersion();
+  return isProviderType(request.getType()) && version !== "" ? { ...inputs, version } : inputs;
+}
+
 /** Reads a registration off the wire. */
 export function goalOf(request: RegisterResourceRequest, root: string): Goal {
   refuseOptions(request);
@@ -77,7 +86,7 @@ export function goalOf(request: RegisterResourceRequest, root: string): Goal {
     formerTypes: request.getAliasesList().flatMap((alias) => alias.getSpec()?.getType() ?? []),
     name: request.getName(),
     custom: request.getCustom(),
-    inputs: fromStruct(request.getObject()),
+    inputs: inputsOf(request),
     parent: request.getParent(),
     protect: request.hasProtect() ? request.getProtect() : undefined,
     dependencies: [...new Set(request.getDependenciesList())].sort(),
