@@ -27,9 +27,13 @@ export const engines: readonly Engine[] = pulumiIsThere ? ["standalone", "pulumi
 /** Whether the Pulumi CLI can work on a Docker engine here. */
 export const pulumiHasDocker = pulumiIsThere && folders.some((folder) => holds(folder, "pulumi-resource-docker"));
 
+/** Whether it can work on a Kubernetes cluster here. */
+export const pulumiHasKubernetes =
+  pulumiIsThere && folders.some((folder) => holds(folder, "pulumi-resource-kubernetes"));
+
 /** The search path for an engine: the standalone one does without Pulumi's plugins, as on a host that has none. */
 export function searchPath(engine: Engine): string {
-  const isPulumis = (folder: string) =>
-    holds(folder, "pulumi-resource-command") || holds(folder, "pulumi-resource-docker");
+  const plugins = ["command", "docker", "kubernetes"].map((name) => `pulumi-resource-${name}`);
+  const isPulumis = (folder: string) => plugins.some((plugin) => holds(folder, plugin));
   return (engine === "pulumi" ? folders : folders.filter((folder) => !isPulumis(folder))).join(delimiter);
 }
