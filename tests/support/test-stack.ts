@@ -61,9 +61,10 @@ export abstract class TestStack {
   /** Writes settings into the stack file, as an editor does. */
   set(settings: Readonly<Record<string, unknown>>): void {
     const file = join(this.folder, `Pulumi.${stack}.yaml`);
-    const { config, ...others } = parse(readFileSync(file, "utf8")) as { config?: Record<string, unknown> };
+    const read = parse(readFileSync(file, "utf8")) as { readonly config?: Readonly<Record<string, unknown>> };
+    const { config, ...others } = read;
     const entries = Object.entries(settings).map(([key, value]) => [`octollm:${key}`, value]);
-    writeFileSync(file, stringify({ ...others, config: { ...config, ...Object.fromEntries(entries) } }));
+    writeFileSync(file, stringify({ ...others, config: { ...config, ...(Object.fromEntries(entries) as object) } }));
   }
 
   /** A setting as the stack file has it. */
