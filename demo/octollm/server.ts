@@ -61,6 +61,8 @@ async function listen(server: Server, { port, host }: ServiceSettings): Promise<
 function endOnSignals(server: Server, worker: Worker, pool: Pool): void {
   const end = async (signal: string) => {
     log("info", "draining", { signal });
+    // Whoever has connected and was not taken yet would be reset by the closing: this turn of the event loop takes them.
+    await new Promise((resolve) => setImmediate(resolve));
     const closed = new Promise((resolve) => server.close(resolve));
     server.closeIdleConnections();
     await closed;

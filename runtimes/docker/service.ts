@@ -18,7 +18,7 @@ import { logLines } from "./log";
 import { type ContainerLook, inspectBoth, isOfRelease, lookAt, releaseOf } from "./look";
 import { containerUrl } from "./reach";
 import { forgetPolicy, readPolicies } from "./record";
-import { stopContainer } from "./stop";
+import { setRestartPolicy, stopContainer } from "./stop";
 
 const pollMilliseconds = 100;
 /** A container that has crashed so often since it was made does not get well. */
@@ -60,10 +60,7 @@ async function setGoing(spec: ContainerSpec, container: ContainerInspectInfo, { 
   const { Id, State } = container;
   if (State.Paused) await tell(spec.engine, (docker) => docker.getContainer(Id).unpause());
   const policy = readPolicies(spec)[Id];
-  if (policy)
-    await tell(spec.engine, (docker) =>
-      docker.getContainer(Id).update({ RestartPolicy: { Name: policy.name, MaximumRetryCount: policy.retries } }),
-    );
+  if (policy) await setRestartPolicy(spec.engine, Id, policy);
   if (!State.Running) {
     progress?.(`${spec.name}: starting container '${container.Name.slice(1)}'`);
     await tell(spec.engine, (docker) => docker.getContainer(Id).start(), [304]);

@@ -1,10 +1,12 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
 import type { ContainerInspectInfo } from "dockerode";
 
 import type { Activity, ContainerSpec } from "../runtime";
 import { policyOf } from "./definition";
-import { tell } from "./engine";
+import { EngineError, tell } from "./engine";
 import { releaseOf } from "./look";
-import { keepPolicy } from "./record";
+import { keepPolicy, type RestartPolicy } from "./record";
 
 /**
  * Stops a container: its restart policy is remembered and set to `no`, then it gets SIGTERM, and SIGKILL after the stop
@@ -21,11 +23,33 @@ export async function stopContainer(
   const policy = policyOf(container);
   if (policy.name !== "no") {
     keepPolicy(spec, Id, policy);
-    await tell(spec.engine, (docker) => docker.getContainer(Id).update({ RestartPolicy: { Name: "no" } }));
+    await setRestartPolicy(spec.engine, Id, { name: "no", retries: 0 });
   }
   if (!State.Running) return;
   progress?.(`${spec.name}: stopping container '${Name.slice(1)}'`);
   await tell(spec.engine, (docker) => docker.getContainer(Id).stop({ t: spec.stopTimeoutSeconds }), [304, 404]);
+}
+
+const tries = 50;
+const pauseMilliseconds = 100;
+
+/**
+ * Sets how the engine restarts a container. The engine refuses that in the moment in which one has ended and it does not
+ * know yet, which for one that crashes again and again is often.
+ *
+ * @throws EngineError
+ */
+export async function setRestartPolicy(engine: string, id: string, { name, retries }: RestartPolicy): Promise<void> {
+  const policy = { RestartPolicy: { Name: name, MaximumRetryCount: retries } };
+  for (let turn = 1; ; turn++) {
+    try {
+      return await tell(engine, (docker) => docker.getContainer(id).update(policy));
+    } catch (error) {
+      const isEnding = error instanceof EngineError && /stopped container|not running/i.test(error.message);
+      if (!isEnding || turn === tries) throw error;
+      await sleep(pauseMilliseconds);
+    }
+  }
 }
 
 /** Stops and removes a container; its volumes stay. @throws EngineError */
