@@ -49,7 +49,7 @@ type Raw = Readonly<Record<string, unknown>> | null | undefined;
  * @returns faults with their paths below `octollm:`
  */
 export function judgeStores(docker: unknown, services: readonly unknown[]): string[] {
-  const { stores, network } = (docker ?? {}) as { stores?: unknown; network?: unknown };
+  const { stores } = (docker ?? {}) as { stores?: unknown };
   if (!Array.isArray(stores) || stores.length === 0) return [];
   const faults =
     network === undefined || network === "" ? ["docker.network: is not set, and the stores are in it"] : [];
