@@ -51,8 +51,7 @@ type Raw = Readonly<Record<string, unknown>> | null | undefined;
 export function judgeStores(docker: unknown, services: readonly unknown[]): string[] {
   const { stores } = (docker ?? {}) as { stores?: unknown };
   if (!Array.isArray(stores) || stores.length === 0) return [];
-  const faults =
-    network === undefined || network === "" ? ["docker.network: is not set, and the stores are in it"] : [];
+  const faults: string[] = [];
   for (const key of ["name", "container", "port", "volume"]) {
     const seen = new Set((key === "volume" ? [] : services).map((service) => (service as Raw)?.[key]));
     (stores as Raw[]).forEach((store, index) => {
