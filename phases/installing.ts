@@ -15,7 +15,8 @@ export function firstContainer({ services, docker }: Site, name: string, environ
   const service = services.find((one) => one.name === name);
   if (!service || !("container" in service)) throw new PhaseError(`The settings have no service '${name}'.`);
   const { container, port, containerPort = port, healthcheck = [], stopTimeout } = service;
-  const { network = "", address = "127.0.0.1" } = docker ?? {};
+  const { stores = [], address = "127.0.0.1" } = docker ?? {};
+  const network = stores.length > 0 ? (docker?.network ?? "") : "";
   const place = { container, alias: name, network, address, port, containerPort };
   return {
     definition: containers().freshDefinition({ ...place, healthcheck, graceSeconds: stopTimeout }),

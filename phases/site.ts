@@ -67,7 +67,7 @@ export interface DockerSettings {
   readonly maintenance: boolean;
   /** Volumes that backups hold, whose containers are stopped meanwhile. */
   readonly archiveVolumes: readonly string[];
-  /** Empty for the engine's own. */
+  /** Made with the stores; without stores, containers are in the engine's own. */
   readonly network: string;
   /** On which ports are published. */
   readonly address: string;

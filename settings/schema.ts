@@ -88,11 +88,13 @@ const dockerSchema = z.strictObject({
     .meta(
       about("Address of the engine; empty for DOCKER_HOST, or the system's own socket.", "unix:///var/run/docker.sock"),
     ),
-  network: z
-    .string()
-    .default("")
+  network: text
+    .default("octollm-network")
     .meta(
-      about("Of a fresh installation: network that its containers are in, made with the stores.", "octollm-network"),
+      about(
+        "Of a fresh installation: network that is made with the stores, and has all containers.",
+        "octollm-network",
+      ),
     ),
   address: text
     .default("127.0.0.1")

@@ -49,10 +49,9 @@ type Raw = Readonly<Record<string, unknown>> | null | undefined;
  * @returns faults with their paths below `octollm:`
  */
 export function judgeStores(docker: unknown, services: readonly unknown[]): string[] {
-  const { stores, network } = (docker ?? {}) as { stores?: unknown; network?: unknown };
+  const { stores } = (docker ?? {}) as { stores?: unknown };
   if (!Array.isArray(stores) || stores.length === 0) return [];
-  const faults =
-    network === undefined || network === "" ? ["docker.network: is not set, and the stores are in it"] : [];
+  const faults: string[] = [];
   for (const key of ["name", "container", "port", "volume"]) {
     const seen = new Set((key === "volume" ? [] : services).map((service) => (service as Raw)?.[key]));
     (stores as Raw[]).forEach((store, index) => {

@@ -17,6 +17,8 @@ export interface Registration {
   readonly provider: string;
   readonly deleteBeforeReplace: boolean;
   readonly retainOnDelete: boolean;
+  readonly protect: boolean;
+  readonly ignoreChanges: readonly string[];
   readonly inputs: Readonly<Record<string, unknown>>;
 }
 
@@ -65,6 +67,8 @@ export async function record(
       provider: typeOf(request.getProvider()),
       deleteBeforeReplace: request.getDeletebeforereplace() === true,
       retainOnDelete: request.getRetainondelete() === true,
+      protect: request.getProtect() === true,
+      ignoreChanges: request.getIgnorechangesList(),
       inputs: request.getObject()?.toJavaScript() ?? {},
     });
     return register(request, ...rest);

@@ -117,6 +117,11 @@ for (const engine of dockerEngines) {
       assert.deepEqual(await stack.octollm.containers(), before);
       assert.deepEqual(await stack.octollm.serving(), { version: "1.0.0", revision: "e4f5a6" });
       assert.deepEqual(await tasks(), [{ description: "mine" }]);
+      await stack.must("state", "unprotect", "--all", "--yes");
+      await stack.must("destroy", "--yes");
+      assert.deepEqual(await stack.octollm.containers(), before);
+      assert.deepEqual(await tasks(), [{ description: "mine" }]);
+      assert.match(await stack.mustFail("preview"), /there is a volume 'octollm_postgres_data' already/);
     });
   });
 

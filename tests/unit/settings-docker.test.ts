@@ -58,7 +58,14 @@ describe("the settings of a stack on Docker", () => {
       ...{ startTimeout: 60, stopTimeout: 30 },
     });
     assert.deepEqual(siteOf(settings).docker, {
-      ...{ host: "", maintenance: false, network: "", address: "127.0.0.1", archiveVolumes: [], stores: [] },
+      ...{
+        host: "",
+        maintenance: false,
+        network: "octollm-network",
+        address: "127.0.0.1",
+        archiveVolumes: [],
+        stores: [],
+      },
     });
     assert.equal("docker" in siteOf(settingsOf()), false);
   });

@@ -20,7 +20,14 @@ describe("the settings of a stack", () => {
       catalogue: "",
       database: { key: "DATABASE_URL", host: "", port: 0 },
       databaseUrl: "",
-      docker: { host: "", maintenance: false, network: "", address: "127.0.0.1", archiveVolumes: [], stores: [] },
+      docker: {
+        host: "",
+        maintenance: false,
+        network: "octollm-network",
+        address: "127.0.0.1",
+        archiveVolumes: [],
+        stores: [],
+      },
       kubernetes: {
         kubeconfig: "",
         context: "",
