@@ -11,6 +11,7 @@ import { type Activity, type Attempt, PhaseError } from "./attempt";
 import { type ClusterEnvironment, clusterOf, placeVariables, readClusterEnvironment } from "./cluster";
 import type { Observation } from "./observe";
 import { serviceSpecs, type Site } from "./site";
+import { dependenciesOf } from "./stop-order";
 
 /** One Deployment as it was looked at. */
 export interface ObservedDeployment {
@@ -40,11 +41,8 @@ export async function observeDeployments(
 ): Promise<Readonly<Record<string, ObservedDeployment>>> {
   const specs = await deploymentSpecs(site, release);
   const found = await Promise.all(
-    specs.map(async (spec, index): Promise<[string, ObservedDeployment]> => {
+    specs.map(async (spec): Promise<[string, ObservedDeployment]> => {
       const facts = await deployments().deploymentFacts(spec);
-      const settings = site.services.find(({ name }) => name === spec.name);
-      const dependsOn = settings && "deployment" in settings ? settings.dependsOn : undefined;
-      const earlier = specs.slice(Math.max(0, index - 1), index).map(({ name }) => name);
       const deployment: ServiceDeployment = {
         name: spec.deployment,
         exists: facts !== null,
@@ -56,7 +54,8 @@ export async function observeDeployments(
         paused: facts?.paused ?? false,
         wantsBudget: facts?.wantsBudget ?? false,
         owners: facts?.owners ?? { gitops: null, foreign: [] },
-        dependsOn: dependsOn ?? earlier,
+        gap: facts?.gap ?? null,
+        dependsOn: dependenciesOf(site.services, spec.name),
       };
       return [spec.name, { deployment, facts }];
     }),

@@ -1,10 +1,14 @@
 import type { ServiceSettings } from "./site";
 
-/** The services that must serve before one is started: those that it names, else the one that stands before it. */
+/**
+ * The services that must serve before one is started: those that it names, else the one that stands before it. Deployments are
+ * used to being started all at once, and need none but those that they name.
+ */
 export function dependenciesOf(services: readonly ServiceSettings[], name: string): readonly string[] {
   const index = services.findIndex((service) => service.name === name);
   const service = services[index];
-  if (service && "container" in service && service.dependsOn) return service.dependsOn;
+  if (service && "dependsOn" in service && service.dependsOn) return service.dependsOn;
+  if (service && "deployment" in service) return [];
   return services.slice(Math.max(0, index - 1), Math.max(0, index)).map((before) => before.name);
 }
 

@@ -20,15 +20,20 @@ export function planDeployments({ world, goal, from, to, stopped }: Situation): 
   );
   const isOurs = found.some(({ deployment }) => deployment.attempt !== null);
   if (found.length === 0 || goal.emptyStack || (from === to && !isOurs)) return null;
-  return found.map(({ name, current, deployment }) => ({
-    service: name,
-    deployment: deployment.name,
-    image: deployment.image,
-    keeps: current && from === to && !stopped ? deployment.attempt : null,
-    rolls: !stopped,
-    budget: deployment.wantsBudget,
-    after: deployment.dependsOn,
-  }));
+  return found.map(({ name, current, deployment }, index) => {
+    // While one rolls the next one waits: what is wrong with a release shows before it is everywhere.
+    const before = stopped ? [] : found.slice(Math.max(0, index - 1), index).map((earlier) => earlier.name);
+    return {
+      service: name,
+      deployment: deployment.name,
+      image: deployment.image,
+      keeps: current && from === to && !stopped ? deployment.attempt : null,
+      rolls: !stopped,
+      gap: stopped ? null : deployment.gap,
+      budget: deployment.wantsBudget,
+      after: [...new Set([...deployment.dependsOn, ...before])],
+    };
+  });
 }
 
 /**

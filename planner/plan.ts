@@ -145,6 +145,8 @@ export interface DeploymentPlan {
   readonly keeps: number | null;
   /** Whether the old pods go on until the new ones are ready. */
   readonly rolls: boolean;
+  /** Why requests may fail although it rolls; null when none should. */
+  readonly gap: string | null;
   /** Whether a PodDisruptionBudget is declared beside it. */
   readonly budget: boolean;
   /** Services that must be ready first. */

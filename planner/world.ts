@@ -146,7 +146,9 @@ export interface ServiceDeployment {
   readonly wantsBudget: boolean;
   /** Who else writes it. */
   readonly owners: ObjectOwners;
-  /** Services that must be ready before it changes. */
+  /** Why requests may fail while its pods are replaced; null when none should. */
+  readonly gap: string | null;
+  /** Services that must be ready before it is started. */
   readonly dependsOn: readonly string[];
 }
 

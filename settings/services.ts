@@ -101,7 +101,10 @@ export const deploymentSchema = z.strictObject({
   image,
   port: z.int().min(0).max(65535).default(0).meta(about("Port that its pods listen on; 0 for none.", 8000)),
   health: health.default("/health"),
-  dependsOn,
+  dependsOn: z
+    .array(serviceName)
+    .optional()
+    .meta(about("Services that must be ready before it is started; none, unless set.", ["reflex-layer"])),
   startTimeout: seconds.default(180).meta(about("Seconds until its pods have to be ready.", 300)),
   stopTimeout: seconds.default(60).meta(about("Seconds for its pods to be gone once it is scaled to 0.", 120)),
 });

@@ -31,6 +31,8 @@ export interface DeploymentFacts {
   /** Variables that the container is given by value: those of ConfigMap and Secret do not reach it. */
   readonly ownVariables: readonly string[];
   readonly paused: boolean;
+  /** Why requests may fail while its pods are replaced; null when none should. */
+  readonly gap: string | null;
   /** Whether it has several replicas, and no PodDisruptionBudget but perhaps this stack's. */
   readonly wantsBudget: boolean;
   /** What it was before an attempt that has not been completed. */
@@ -70,6 +72,7 @@ export async function deploymentFacts(spec: DeploymentSpec): Promise<DeploymentF
     sources: wholeSources([container]),
     ownVariables: (container.env ?? []).map(({ name }) => name),
     paused,
+    gap: gapOf(object, container),
     wantsBudget: wantsBudget(object, budgets),
     before: before && { attempt: before.attempt, release: before.release },
     object,
@@ -99,6 +102,12 @@ function autoscalerOf({ metadata }: Deployment, autoscalers: readonly Autoscaler
     return target.kind === "Deployment" && target.name === metadata.name;
   });
   return found?.metadata.name ?? null;
+}
+
+/** What a manifest of ours has, the pods that are there may lack. */
+function gapOf({ spec }: Deployment, { lifecycle }: Container): string | null {
+  if (spec.strategy?.type === "Recreate") return "strategy Recreate";
+  return lifecycle?.preStop === undefined ? "its present pods have no preStop, the new ones do" : null;
 }
 
 /** One that this stack has declared stays, also when an autoscaler leaves one pod for a while. */
