@@ -4,33 +4,12 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 
 import type { DockerInstallation } from "../tests/docker/support/installation";
-import { writeAlembicProject } from "./alembic-project";
+import { writeGuideRevisions } from "./guide-revisions";
 
 const execute = promisify(execFile);
 
 /** How the guide's second step is done: as it stands there, or as somebody does it who leaves the stores alone. */
 export type Stopping = "down" | "stop";
-
-/** The guide's revisions; indexes are built as they are fastest while nobody writes. */
-const revisions: readonly (readonly [revision: string, before: string | null, ...statements: string[]])[] = [
-  ["def456", null],
-  ["abc123", "def456", "CREATE INDEX idx_tasks_status_priority ON tasks (status, priority DESC)"],
-  ["b1c2d3", "abc123", "CREATE INDEX idx_task_history_created_brin ON task_history USING brin (created_at)"],
-  [
-    "e4f5a6",
-    "b1c2d3",
-    "ALTER TABLE tasks DROP CONSTRAINT tasks_priority_check",
-    "UPDATE tasks SET priority = priority * 2",
-    "ALTER TABLE tasks ALTER COLUMN priority SET DEFAULT 6, ADD CHECK (priority BETWEEN 1 AND 10)",
-  ],
-];
-
-function versionFile(revision: string, before: string | null, statements: readonly string[]): string {
-  const named = before === null ? "None" : `'${before}'`;
-  const body = statements.length === 0 ? ["pass"] : statements.map((sql) => `op.execute("${sql}")`);
-  const lines = ["from alembic import op", "", `revision = '${revision}'`, `down_revision = ${named}`, ""];
-  return [...lines, "", "def upgrade():", ...body.map((line) => `    ${line}`), ""].join("\n");
-}
 
 /** Its steps, as an operator types them one after the other; no image is built or pulled, and no volume archived. */
 function script(stopping: Stopping, services: string): string {
@@ -75,10 +54,7 @@ export async function upgradeByGuide(
   { folder, engine, databaseUrl }: DockerInstallation,
   { stopping, alembic }: { readonly stopping: Stopping; readonly alembic: string },
 ): Promise<void> {
-  const versions = revisions.map(
-    ([revision, before, ...sql]) => [revision, versionFile(revision, before, sql)] as const,
-  );
-  writeAlembicProject(join(folder, "migrations"), Object.fromEntries(versions));
+  writeGuideRevisions(join(folder, "migrations"));
   writeFileSync(join(folder, "guide.sh"), script(stopping, "orchestrator reflex-layer planner-arm"), { mode: 0o755 });
   const own = {
     DOCKER_HOST: engine.host,
