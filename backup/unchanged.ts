@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { resolve } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 
 import { withClient } from "../postgres/connection";
@@ -52,9 +53,9 @@ export async function settingsDigest({ envFile, composeFile, configFolder, signa
     const { sha256 } = await fingerprint(folder, path, signal);
     hash.update(`${path} ${sha256}\n`);
   };
-  if (typeof envFile === "string") await add("/", envFile);
+  if (typeof envFile === "string") await add("/", resolve(envFile));
   else hash.update(envFile);
-  if (composeFile !== undefined) await add("/", composeFile);
+  if (composeFile !== undefined) await add("/", resolve(composeFile));
   if (configFolder !== undefined && (await exists(configFolder)))
     for (const { path, isPlain } of await listFiles(configFolder)) {
       if (isPlain) await add(configFolder, path);
