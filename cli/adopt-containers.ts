@@ -7,11 +7,11 @@ import { databaseAddress } from "../environment/database-address";
 import { type DotenvFile, expandedValues } from "../environment/dotenv-file";
 import { readDotenv } from "../environment/write";
 import type { ContainerSettings } from "../phases/site";
-import { loadCatalogue } from "../releases/catalogue";
 import type { DiscoveredContainer } from "../runtimes/docker/discover";
 import { containers as containerDriver } from "../runtimes/driver";
 import { askHealth, isHealthy } from "../runtimes/health";
 import type { FoundInstallation } from "./adopt";
+import { commonRelease, isImageOf, knownServices } from "./adopt-services";
 
 /** Names that docker compose itself looks for, in its order. */
 const composeNames = ["compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"];
@@ -43,13 +43,10 @@ export async function findContainers(
   const all = await containerDriver().discoverContainers("");
   const { file: environment } = await readDotenv(join(folder, ".env"));
   const services: FoundService[] = [];
-  for (const service of await knownServices()) {
+  for (const service of await knownServices(Object.keys(named))) {
     const container = pick(service, named[service], all, folder);
     if (container) services.push(await describe(service, container));
   }
-  for (const name of Object.keys(named))
-    if (!services.some(({ service }) => service === name))
-      throw new Error(`No release of the catalogue has a service '${name}'. Nothing was written.`);
   if (services.length === 0)
     throw new Error(
       `No container of this Docker engine is a service of an OctoLLM. Nothing was written. Name them:\n` +
@@ -57,7 +54,11 @@ export async function findContainers(
     );
   const compose = composeFileOf(folder);
   return {
-    version: commonRelease(services),
+    version: commonRelease(
+      "containers",
+      services.map(({ service: name, release }) => ({ name, release })),
+      true,
+    ),
     settings: {
       services: orderServices(services, compose === null ? null : dependencies(folder, compose, environment)),
       ...(compose === null ? {} : { composeFile: compose }),
@@ -67,13 +68,6 @@ export async function findContainers(
       return `${service}: container ${container.name}, ${port === 0 ? "no published port" : `port ${port}`}`;
     }),
   };
-}
-
-/** Services of all releases, those that others need first. */
-async function knownServices(): Promise<string[]> {
-  const { releases } = await loadCatalogue();
-  const names = new Set(releases.flatMap(({ images }) => Object.keys(images)));
-  return [...names].toSorted((a, b) => Number(a === "orchestrator") - Number(b === "orchestrator"));
 }
 
 function pick(
@@ -87,7 +81,7 @@ function pick(
     if (container) return container;
     throw new Error(`The Docker engine has no container '${name}' for '${service}'. Nothing was written.`);
   }
-  const byImage = all.filter(({ repository }) => repository.split("/").at(-1) === service);
+  const byImage = all.filter(({ repository }) => isImageOf(service, repository));
   const here = byImage.filter(({ composeFolder }) => composeFolder !== null && isSame(composeFolder, folder));
   const [container, ...others] = here.length > 0 ? here : byImage;
   if (!container || others.length === 0) return container ?? null;
@@ -112,17 +106,6 @@ async function describe(service: string, container: DiscoveredContainer): Promis
     if (isHealthy(answer)) return { service, container, port, release: answer.version ?? container.release };
   }
   return { service, container, port: 0, release: container.release };
-}
-
-function commonRelease(services: readonly FoundService[]): string {
-  const releases = new Set(services.flatMap(({ release }) => release ?? []));
-  const [version] = releases;
-  if (releases.size === 1 && version) return version;
-  throw new Error(
-    `The containers do not agree on one release:\n` +
-      services.map(({ service, release }) => `  ${service}: ${release ?? "says none"}\n`).join("") +
-      "Nothing was written. Bring them to one release first.",
-  );
 }
 
 /** What a service depends on, by its name in the compose file. */

@@ -4,6 +4,7 @@ import { readDotenv } from "../environment/write";
 import type { ProcessSettings } from "../phases/site";
 import { type DiscoveredService, discoverService } from "../runtimes/local/discover";
 import type { FoundInstallation } from "./adopt";
+import { commonRelease } from "./adopt-services";
 
 /** Services of an OctoLLM and the ports that they have unless somebody changed them, in starting order. */
 const usualPorts: Readonly<Record<string, number>> = {
@@ -35,7 +36,7 @@ export async function findProcesses(
 ): Promise<FoundInstallation> {
   const services = await findServices(folder, named);
   return {
-    version: commonRelease(services),
+    version: commonRelease("services", services, false),
     settings: {
       services: services.map(({ name, command, directory, port, health: path, log }) => {
         return { name, command, directory, port, health: path, log };
@@ -80,14 +81,4 @@ function describeService(name: string, service: DiscoveredService, folder: strin
     directory: placed(service.directory, "."),
     log: placed(service.log, `logs/${name}.log`),
   };
-}
-
-function commonRelease(services: readonly FoundService[]): string {
-  const releases = new Set(services.map(({ release }) => release));
-  const [version] = releases;
-  if (releases.size === 1 && version) return version;
-  throw new Error(
-    `The services do not agree on one release:\n${services.map(({ name, release }) => `  ${name}: ${release ?? "says none"}\n`).join("")}` +
-      "Nothing was written. Bring them to one release first.",
-  );
 }

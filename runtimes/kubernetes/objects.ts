@@ -67,6 +67,8 @@ export interface Container {
   }[];
   readonly lifecycle?: { readonly preStop?: unknown };
   readonly readinessProbe?: Probe;
+  readonly livenessProbe?: Probe;
+  readonly startupProbe?: Probe;
 }
 
 export interface ValueSource {

@@ -190,7 +190,18 @@ describe("a service that is a Deployment", function () {
       [
         [
           "orchestrator",
-          [{ name: "orchestrator", repository: "octollm/orchestrator", release: "0.1.0", ports: [8000] }],
+          [
+            {
+              name: "orchestrator",
+              image: "octollm/orchestrator:0.1.0",
+              repository: "octollm/orchestrator",
+              release: "0.1.0",
+              ports: [8000],
+              probe: { path: "/health", port: 8000 },
+              configMaps: ["octollm-config"],
+              secrets: ["octollm-secrets"],
+            },
+          ],
         ],
       ],
     );

@@ -2,7 +2,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 
 import { type Engine, engines, pulumiHasKubernetes } from "../../e2e/support/engines";
-import { projectEnvironment, removeProject, stack } from "../../e2e/support/project";
+import { projectEnvironment, removeProject } from "../../e2e/support/project";
 import { attemptsOf, type LedgerAttempt } from "../../e2e/support/world";
 import { TestStack } from "../../support/test-stack";
 import { type InstallationOptions, type KubernetesInstallation, startInstallation } from "./installation";
@@ -11,8 +11,6 @@ import { type InstallationOptions, type KubernetesInstallation, startInstallatio
 export const kubernetesEngines: readonly Engine[] = engines.filter(
   (engine) => engine === "standalone" || pulumiHasKubernetes,
 );
-
-const ports = { "reflex-layer": 8080, "planner-arm": 8001, orchestrator: 8000 } as const;
 
 /** An OctoLLM that kubectl has applied, and the project that upgrades it. */
 export class KubernetesStack extends TestStack {
@@ -26,26 +24,17 @@ export class KubernetesStack extends TestStack {
     this.kubeconfig = octollm.cluster.kubeconfig;
   }
 
-  /** Its settings are written, and nothing has been run. */
-  static async create(engine: Engine, options: InstallationOptions = {}): Promise<KubernetesStack> {
+  /** Nothing has been run, and there is no stack. */
+  static async deployed(engine: Engine, options: InstallationOptions = {}): Promise<KubernetesStack> {
     const created = new KubernetesStack(await startInstallation(options), engine);
-    const { services = ["reflex-layer", "planner-arm", "orchestrator"], release = "0.1.0" } = options;
     mkdirSync(created.site);
-    await created.must("stack", "init", stack);
-    created.set({
-      version: release,
-      target: "kubernetes",
-      installation: created.site,
-      kubernetes: { namespace: created.octollm.namespace },
-      database: { service: "postgres" },
-      services: services.map((name) => ({
-        name,
-        deployment: name,
-        image: `octollm/${name}:{version}`,
-        port: ports[name as keyof typeof ports],
-        health: "/health",
-      })),
-    });
+    return created;
+  }
+
+  /** Its settings are written, and nothing else has been run. */
+  static async create(engine: Engine, options: InstallationOptions = {}): Promise<KubernetesStack> {
+    const created = await KubernetesStack.deployed(engine, options);
+    await created.adopt();
     return created;
   }
 
@@ -54,6 +43,17 @@ export class KubernetesStack extends TestStack {
     const created = await KubernetesStack.create(engine, options);
     await created.up();
     return created;
+  }
+
+  /** The words of `octollm adopt` that find it. */
+  get adoptWords(): readonly string[] {
+    const { namespace } = this.octollm;
+    return ["adopt", "--target", "kubernetes", "--namespace", namespace, "--installation", this.site];
+  }
+
+  /** Writes the settings of what is found; answers what was said. */
+  adopt(...words: readonly string[]): Promise<string> {
+    return this.must(...this.adoptWords, ...words);
   }
 
   /** Where its backups, reports and records are. */
