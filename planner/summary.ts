@@ -18,7 +18,9 @@ export function summarise(plan: Plan): string[] {
         ...describeStores(plan),
       ].join("; "),
     ],
-    ["backup", plan.backup.required ? "database, .env and configuration, before anything changes" : "none is needed"],
+    ["backup", plan.backup.required
+        ? `${plan.environment.file}, database and configuration, before anything changes`
+        : "none is needed"],
     ...describeRestore(plan),
     ["revisions", steps.length > 0 ? steps.map(describeStep).join(", ") : "none"],
     ...steps.flatMap(describeWhy),
