@@ -17,7 +17,15 @@ interface Situation {
 }
 
 /** How this plan is undone once it is done: shown before it starts. */
-export function planWayBack({ direction, from, to, steps, catalogue, environmentFile, missing = [] }: Situation): RollbackPlan {
+export function planWayBack({
+  direction,
+  from,
+  to,
+  steps,
+  catalogue,
+  environmentFile,
+  missing = [],
+}: Situation): RollbackPlan {
   const command = `octollm config set version ${from.version} && octollm up`;
   if (direction === "install")
     return {
