@@ -148,7 +148,7 @@ function describeService(
   const declared = container
     ? isAsDeclared(container, version)
     : deployment
-      ? followsAsDeclared(deployment, version)
+      ? followsAsDeclared(deployment, version, release)
       : asSpecified;
   const as = declared !== false;
   const current = healthy && release === version && as;

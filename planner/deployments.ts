@@ -38,11 +38,17 @@ export function planDeployments({ world, goal, from, to, stopped }: Situation): 
 
 /**
  * Whether a declared Deployment of the wanted release has the variables that ConfigMap and Secret hold now; null for one that
- * the stack has not declared, or that is of another release.
+ * the stack has not declared, or that is of another release. False, too, for one whose pods still answer as the wanted release
+ * while its template is of another, as after `kubectl rollout undo`.
+ *
+ * @param said - the release that its pods say they are
  */
 export function followsAsDeclared(
   { attempt, release, followsVariables }: ServiceDeployment,
   version: string,
+  said: string | null,
 ): boolean | null {
-  return attempt === null || release !== version ? null : followsVariables;
+  if (attempt === null || release === null) return null;
+  if (release === version) return followsVariables;
+  return said === version ? false : null;
 }

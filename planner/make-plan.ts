@@ -127,7 +127,15 @@ function assemble({ world, goal, catalogue, from, to, direction, choice }: Situa
       revision: choice.revision,
       stopped,
     }),
-    rollback: planWayBack({ direction, from, to, steps, catalogue, missing: world.keptReleases }),
+    rollback: planWayBack({
+      direction,
+      from,
+      to,
+      steps,
+      catalogue,
+      environmentFile: goal.environmentFile,
+      missing: world.keptReleases,
+    }),
     loss: planLoss(direction, to, choice),
   };
   return { id: hash(content, 12), attempt: world.nextAttempt, ...content };

@@ -51,7 +51,8 @@ function forOperators(
   before: Release | undefined,
 ): ReleaseChanges["operators"] {
   const steps = release.migrations.map(stepUp);
-  const back = before && planWayBack({ direction: "up", from: before, to: release, steps, catalogue, missing: [] });
+  const back =
+    before && planWayBack({ direction: "up", from: before, to: release, steps, catalogue, environmentFile: ".env" });
   return {
     requiredStop: release.requiredStop,
     stops: before ? stopReasons(steps, before, catalogue) : [],

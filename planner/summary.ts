@@ -18,7 +18,12 @@ export function summarise(plan: Plan): string[] {
         ...describeStores(plan),
       ].join("; "),
     ],
-    ["backup", plan.backup.required ? "database, .env and configuration, before anything changes" : "none is needed"],
+    [
+      "backup",
+      plan.backup.required
+        ? `${plan.environment.file}, database and configuration, before anything changes`
+        : "none is needed",
+    ],
     ...describeRestore(plan),
     ["revisions", steps.length > 0 ? steps.map(describeStep).join(", ") : "none"],
     ...steps.flatMap(describeWhy),
@@ -82,6 +87,9 @@ function describeLoss({ loss, revisions }: Plan): string {
 /** Services whose port cannot be had by two containers at once are away for a moment, although nothing stops. */
 function describeGaps({ deploy, direction }: Plan): string {
   if (direction === "install") return "nothing";
+  const gaps = (deploy.deployments ?? []).filter(({ keeps, gap }) => keeps === null && gap !== null);
+  if (gaps.length > 0)
+    return `nothing; requests to ${gaps.map(({ service, gap }) => `${service} (${gap ?? ""})`).join(", ")} may fail while its pods are replaced`;
   const away = (deploy.containers ?? []).filter(({ keeps, port }) => keeps === null && port !== 0);
   if (away.length === 0) return "nothing";
   return `nothing; ${away.map(({ service, port }) => `${service} (port ${port})`).join(", ")} for the moment in which its container is replaced`;

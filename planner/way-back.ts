@@ -10,12 +10,22 @@ interface Situation {
   readonly to: Release;
   readonly steps: readonly RevisionStep[];
   readonly catalogue: Catalogue;
+  /** What the variables stand in. */
+  readonly environmentFile: string;
   /** Releases whose files only the ledger has. */
   readonly missing?: readonly string[];
 }
 
 /** How this plan is undone once it is done: shown before it starts. */
-export function planWayBack({ direction, from, to, steps, catalogue, missing = [] }: Situation): RollbackPlan {
+export function planWayBack({
+  direction,
+  from,
+  to,
+  steps,
+  catalogue,
+  environmentFile,
+  missing = [],
+}: Situation): RollbackPlan {
   const command = `octollm config set version ${from.version} && octollm up`;
   if (direction === "install")
     return {
@@ -38,15 +48,15 @@ export function planWayBack({ direction, from, to, steps, catalogue, missing = [
     };
   const revisions = new Set(steps.flatMap((step) => (undoesHalfDone(step) ? [] : [step.revision])));
   const applied = catalogue.chain.filter(({ revision }) => revisions.has(revision));
-  return wayBackFrom(applied, { command, from, to });
+  return wayBackFrom(applied, { command, from, to, environmentFile });
 }
 
 function wayBackFrom(
   applied: readonly Migration[],
-  names: { command: string; from: Release; to: Release },
+  names: { command: string; from: Release; to: Release; environmentFile: string },
 ): RollbackPlan {
-  const { command, from, to } = names;
-  const services = `starts OctoLLM ${from.version} again, with the old lines of .env`;
+  const { command, from, to, environmentFile } = names;
+  const services = `starts OctoLLM ${from.version} again, with the old lines of ${environmentFile}`;
   const downs = applied.toReversed().map(({ revision, downClass }) => {
     return `undoes ${revision}${downClass === "kept" ? ", keeping what its down cannot express" : ""}`;
   });

@@ -33,10 +33,10 @@ export function pathSection(plan: Plan): Section[] {
   );
 }
 
-/** The lines of `.env` and of the compose file that change, secrets masked as in the plan. */
+/** The lines of `.env`, or of what stands for it, and of the compose file that change, secrets masked as in the plan. */
 export function environmentSection({ environment }: Plan): Section[] {
   const { compose } = environment;
-  const own = environment.lines.length === 0 ? [] : section(".env", diffOf(environment, ".env"));
+  const own = environment.lines.length === 0 ? [] : section(environment.file, diffOf(environment, environment.file));
   if (!compose || compose.lines.length + compose.left.length === 0) return own;
   const left = compose.left.length > 0 ? [text("Left for you:", "warn"), list(compose.left)] : [];
   const lines = compose.lines.length > 0 ? diffOf(compose, "docker-compose.yml") : null;

@@ -52,7 +52,7 @@ function leadOf({ plan, refusals, settled, to }: PreviewFacts): string {
     ...(backup.required ? ["makes a backup"] : []),
     ...(plan.restore.backup === null ? [] : [`restores backup ${plan.restore.backup}`]),
     `${steps[0]?.direction === "down" ? "undoes" : "applies"} ${many(steps.length, "revision")}`,
-    `changes ${many(environment.lines.length, "line")} of .env`,
+    `changes ${many(environment.lines.length, "line")} of ${environment.file}`,
     loss.kinds.length > 0 ? "LOSES DATA" : "loses nothing",
   ];
   return `'up' ${parts.slice(0, -1).join(", ")}, and ${parts.at(-1) ?? ""}.`;

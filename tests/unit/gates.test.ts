@@ -193,7 +193,7 @@ describe("the summary of a plan", () => {
       "breaks: 1.0.0: Task priorities go from 1-5 to 1-10: clients send twice the old number",
       "breaks: 1.0.0: The deprecated /execute is removed",
       "stops: orchestrator (for e4f5a6)",
-      "backup: database, .env and configuration, before anything changes",
+      "backup: .env, database and configuration, before anything changes",
       "revisions: +abc123, +b1c2d3, +e4f5a6",
       `env: ${plan.environment.lines.length} lines of .env`,
       "deploys: orchestrator: 0.1.0 -> 1.0.0",
