@@ -79,7 +79,11 @@ function declareVariables(
   if (kubernetes.secret === "") return [configMap];
   return [
     configMap,
-    new Secret(`${name}-secrets`, asArgs(manifests.secret.apply((manifest) => manifest ?? {})), options),
+    new Secret(`${name}-secrets`, asArgs(manifests.secret.apply((manifest) => manifest ?? {})), {
+      ...options,
+      // Annotations of ours and of kubectl have values of it.
+      additionalSecretOutputs: ["metadata"],
+    }),
   ];
 }
 

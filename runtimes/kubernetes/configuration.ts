@@ -126,8 +126,8 @@ function readKept(object: KubernetesObject): KeptText | null {
 }
 
 /**
- * The manifests of the two objects. What is kept stands, encoded, in an annotation of the Secret, where there is one: it may
- * have values that were commented out.
+ * The manifests of the two objects. What is kept is in none of them where there is a Secret: of a Secret, Pulumi's plugin
+ * writes all but the data in clear into the state.
  *
  * @param live - the objects as they are
  * @returns the Secret's is secret, and null where there is none
@@ -136,19 +136,21 @@ export function configurationManifests(
   { live }: Pick<Configuration, "live">,
   { configMap, secret, kept }: Variables,
 ): { readonly configMap: KubernetesObject; readonly secret: KubernetesObject | null } {
-  const annotation = kept && Buffer.from(JSON.stringify(kept)).toString("base64");
   return {
     configMap: configMapManifest({
       live: live.configMap,
       data: configMap,
-      kept: live.secret === null ? annotation : null,
+      kept: live.secret === null && kept !== null ? encoded(kept) : null,
     }),
-    secret: live.secret && secretManifest({ live: live.secret, data: secret, kept: annotation }),
+    secret: live.secret && secretManifest({ live: live.secret, data: secret }),
   };
 }
 
+const encoded = (kept: KeptText): string => Buffer.from(JSON.stringify(kept)).toString("base64");
+
 /**
- * Makes ConfigMap and Secret hold exactly this: what else they had is taken out, whoever wrote it.
+ * Makes ConfigMap and Secret hold exactly this: what else they had is taken out, whoever wrote it. What is kept stands,
+ * encoded, in an annotation of the Secret, where there is one: it may have values that were commented out.
  *
  * @throws ClusterError
  */
@@ -159,7 +161,14 @@ export async function applyConfiguration(
 ): Promise<void> {
   const manifests = configurationManifests(await readConfiguration(place, names), variables);
   await applyExactly(place, pathOf(place, names, "configMap"), manifests.configMap);
-  if (manifests.secret) await applyExactly(place, pathOf(place, names, "secret"), manifests.secret);
+  if (manifests.secret === null) return;
+  const path = pathOf(place, names, "secret");
+  if (variables.kept !== null) {
+    // By a patch: whoever applies the manifest afterwards, which says nothing of it, leaves it as it is.
+    const annotation = { [annotations.environment]: encoded(variables.kept) };
+    await patch(place, { path, body: { metadata: { annotations: annotation } } });
+  }
+  await applyExactly(place, path, manifests.secret);
 }
 
 async function applyExactly(place: ClusterPlace, path: string, manifest: KubernetesObject): Promise<void> {

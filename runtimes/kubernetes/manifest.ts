@@ -134,7 +134,7 @@ export interface DeclaredData {
   readonly live: KubernetesObject;
   /** By variable, in clear. */
   readonly data: Readonly<Record<string, string>>;
-  /** What is kept of the environment's text, in the one object that keeps it; null in the other. */
+  /** What is kept of the environment's text, where the object declares it; null where it does not. */
   readonly kept: string | null;
 }
 
@@ -150,13 +150,13 @@ export function configMapManifest({ live, data, kept }: DeclaredData): Kubernete
 }
 
 /** The Secret of an environment; secret. */
-export function secretManifest({ live, data, kept }: DeclaredData): KubernetesObject {
+export function secretManifest({ live, data }: Omit<DeclaredData, "kept">): KubernetesObject {
   const { type = "Opaque" } = live as { type?: string };
   const encoded = Object.entries(data).map(([key, value]) => [key, Buffer.from(value).toString("base64")]);
   return {
     apiVersion: "v1",
     kind: "Secret",
-    metadata: dataMetadata(live, kept),
+    metadata: dataMetadata(live, null),
     ...{ type, data: Object.fromEntries(encoded) as Record<string, string> },
   };
 }

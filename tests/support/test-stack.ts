@@ -12,7 +12,8 @@ import { makeProject, stack } from "../e2e/support/project";
 /** A project with a stack, which one of the engines works on. */
 export abstract class TestStack {
   readonly folder: string;
-  readonly engine: Engine;
+  /** Who runs the commands; another may take over. */
+  engine: Engine;
 
   constructor(engine: Engine) {
     this.engine = engine;
