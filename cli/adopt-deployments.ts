@@ -44,6 +44,7 @@ export async function findDeployments(
   // Whoever chooses another context later must not upgrade another cluster.
   const place: ClusterPlace = { kubeconfig: words.kubeconfig, context: there.context, namespace: words.namespace };
   const searched = searchedPlace(place);
+  await refuseWithoutRights(place, searched);
   const found = chooseDeployments(await knownServices(Object.keys(named)), named, there, searched);
   const cluster: ClusterSettings = { ...place, ...chooseSources(found, words, searched), forceConflicts: false };
   const asked = await Promise.all(found.map((one) => askDeployment(place, one, there.services)));
@@ -71,7 +72,17 @@ function searchedPlace({ kubeconfig, context, namespace }: ClusterPlace): Search
   };
 }
 
-/** Asks a service's pods on the ports that it may have. @throws ClusterError when this user may not */
+/** Without rights to look, services would seem to be silent. @throws Error that names what this user lacks, ClusterError */
+async function refuseWithoutRights(place: ClusterPlace, { name }: SearchedPlace): Promise<void> {
+  const { missingRights } = await deploymentDriver().clusterFacts(place, { forwards: true });
+  if (missingRights.length === 0) return;
+  throw new Error(
+    `In ${name} this user may not do what adopting and upgrading need: ${missingRights.join(", ")}. Nothing was written. ` +
+      `docs/kubernetes-role.yaml is the least Role; have it granted, then adopt.`,
+  );
+}
+
+/** Asks a service's pods on the ports that it may have. */
 async function askDeployment(
   place: ClusterPlace,
   found: FoundDeployment,
