@@ -88,8 +88,11 @@ function describeLoss({ loss, revisions }: Plan): string {
 function describeGaps({ deploy, direction }: Plan): string {
   if (direction === "install") return "nothing";
   const gaps = (deploy.deployments ?? []).filter(({ keeps, gap }) => keeps === null && gap !== null);
-  if (gaps.length > 0)
-    return `nothing; requests to ${gaps.map(({ service, gap }) => `${service} (${gap ?? ""})`).join(", ")} may fail while its pods are replaced`;
+  const lossy = [...new Set(gaps.map(({ gap }) => gap))].map((why) => {
+    const services = gaps.filter(({ gap }) => gap === why).map(({ service }) => service);
+    return `${services.join(", ")} (${why ?? ""})`;
+  });
+  if (lossy.length > 0) return `nothing; while pods are replaced, requests may fail to ${lossy.join(", ")}`;
   const away = (deploy.containers ?? []).filter(({ keeps, port }) => keeps === null && port !== 0);
   if (away.length === 0) return "nothing";
   return `nothing; ${away.map(({ service, port }) => `${service} (port ${port})`).join(", ")} for the moment in which its container is replaced`;

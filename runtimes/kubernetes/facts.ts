@@ -107,7 +107,7 @@ function autoscalerOf({ metadata }: Deployment, autoscalers: readonly Autoscaler
 /** What a manifest of ours has, the pods that are there may lack. */
 function gapOf({ spec }: Deployment, { lifecycle }: Container): string | null {
   if (spec.strategy?.type === "Recreate") return "strategy Recreate";
-  return lifecycle?.preStop === undefined ? "its present pods have no preStop, the new ones do" : null;
+  return lifecycle?.preStop === undefined ? "the present pods have no preStop, the new ones do" : null;
 }
 
 /** One that this stack has declared stays, also when an autoscaler leaves one pod for a while. */

@@ -338,7 +338,7 @@ describe("the summary of a plan for Deployments", () => {
     const gap = "strategy Recreate";
     const plan = planned(installation("1.0.0", "a1", { gap }), goal("2.0.0"), catalogue);
     assert.deepEqual(told(plan, "stops"), [
-      "nothing; requests to orchestrator (strategy Recreate) may fail while its pods are replaced",
+      "nothing; while pods are replaced, requests may fail to orchestrator (strategy Recreate)",
     ]);
     assert.deepEqual(told(plan, "deploys"), ["orchestrator: 1.0.0 -> 2.0.0, octollm/orchestrator:x"]);
   });
