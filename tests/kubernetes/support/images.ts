@@ -1,10 +1,11 @@
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { pipeline } from "node:stream/promises";
 
 import { type Image, withArchive } from "../../docker/support/archive";
 import { testImages } from "../../docker/support/images";
 import { baseLayer } from "../../docker/support/layers";
+import { containerdSocket } from "./components";
 import { sandboxImage } from "./names";
 
 /** What holds a pod's namespaces; containerd ends it by SIGKILL. */
@@ -26,4 +27,10 @@ export async function importImages(socket: string): Promise<void> {
     const [code] = await ended;
     if (code !== 0) throw new Error(`the test images could not be imported: ${said}`);
   });
+}
+
+/** Gives an image of the node a second name, as another build that is pushed by it. */
+export function tagImage(name: string, another: string): void {
+  const words = ["--address", containerdSocket, "--namespace", "k8s.io", "images", "tag", "--force"];
+  execFileSync("ctr", [...words, `docker.io/${name}`, `docker.io/${another}`], { stdio: "ignore" });
 }
