@@ -11,7 +11,8 @@ import { LocalCommandProvider } from "../stand-ins/local-command";
 import { GrpcProvider } from "./grpc-provider";
 import type { ResourceProvider } from "./provider";
 
-const readyWithin = 10_000;
+/** A busy machine takes its time to start a program. */
+const readyWithin = 60_000;
 const endWithin = 5_000;
 
 /** What the host needs to know to start a plugin. */

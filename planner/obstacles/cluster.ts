@@ -23,7 +23,7 @@ function judgeRights({ name, missingRights }: NonNullable<World["cluster"]>): Re
   if (missingRights.length === 0) return [];
   const text =
     `in ${name} these rights are missing, without which the upgrade would stop half-way: ${missingRights.join(", ")}. ` +
-    `docs/kubernetes-role.yaml grants what is needed: kubectl apply -f docs/kubernetes-role.yaml`;
+    `docs/kubernetes-role.yaml grants what is needed; its first lines say how`;
   return [{ path: "octollm:kubernetes", text }];
 }
 
@@ -39,7 +39,7 @@ function judgeOwners(name: string, { gitops, foreign }: ObjectOwners, { forceCon
   if (gitops !== null) {
     const text =
       `${name} belongs to ${gitops}, which would put it back as its repository has it while the upgrade is under way. ` +
-      `Take it out of ${gitops}'s care first, or upgrade there`;
+      `Take it out of that tool's care first, or upgrade there`;
     return [{ path, text }];
   }
   if (foreign.length === 0 || forceConflicts) return [];

@@ -3,6 +3,7 @@ import type { RestoreActivity } from "../../phases/restore";
 import { settle } from "../../phases/settle";
 import { isBeyondStop, stopHere } from "../../phases/stop-after";
 import { tellEnd } from "../../phases/story";
+import { UpgradeLockedError } from "../../postgres/lock";
 import type { Properties } from "../codec";
 import { changesBetween } from "../diff";
 import type { CompletedAttempt, Session } from "../session";
@@ -70,7 +71,7 @@ async function run(call: Call, work: PhaseWork, inputs: Properties, old: Propert
   } catch (error) {
     session.close();
     if (session.isAbandoned) throw error;
-    const failure = `${work.name} failed: ${error instanceof Error ? error.message : String(error)}`;
+    const failure = `${work.name} failed: ${error instanceof Error ? error.message : String(error)}${lockLoss(session, error)}`;
     const signal = await session.signalForWayBack(attempt, progress);
     const text = `${failure}\n${await settle(attempt, failure, { signal, progress })}`;
     await tellEnd(attempt, { kind: "failed", text }, earsOf(call));
@@ -82,4 +83,10 @@ async function run(call: Call, work: PhaseWork, inputs: Properties, old: Propert
 /** What a timer or a stream calls "aborted" has a reason that tells more: who cancelled, or why the lock was lost. */
 function throwReason(error: unknown): never {
   throw error instanceof Error && error.name === "AbortError" && error.cause instanceof Error ? error.cause : error;
+}
+
+/** What was interrupted says how things stand, not that the lock was lost meanwhile. */
+function lockLoss({ signal }: Session, error: unknown): string {
+  const reason: unknown = signal.reason;
+  return reason instanceof UpgradeLockedError && reason !== error ? `\n${reason.message}` : "";
 }

@@ -164,5 +164,5 @@ function lateTrouble(conditions: readonly Condition[]): Trouble | null {
 function shortened(text: string): string {
   const line = text.replace(/\s+/g, " ").trim();
   const words = line.replace(/\.+$/, "");
-  return words.length > longest ? `...${words.slice(-longest)}` : words;
+  return words.length > longest ? `... ${words.slice(-longest).replace(/^\S* /, "")}` : words;
 }

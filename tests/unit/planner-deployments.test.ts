@@ -201,8 +201,8 @@ const obstacles: readonly Obstacle[] = [
     cluster: { missingRights: ["patch deployments.apps", "create pods/portforward"] },
     expected: [
       "octollm:kubernetes: in context 'production', namespace 'octollm' these rights are missing, without which the upgrade would " +
-        "stop half-way: patch deployments.apps, create pods/portforward. docs/kubernetes-role.yaml grants what is needed: " +
-        "kubectl apply -f docs/kubernetes-role.yaml",
+        "stop half-way: patch deployments.apps, create pods/portforward. docs/kubernetes-role.yaml grants what is needed; its " +
+        "first lines say how",
     ],
   },
   {
@@ -227,7 +227,7 @@ const obstacles: readonly Obstacle[] = [
     force: true,
     expected: [
       "octollm:kubernetes: Deployment 'octollm-orchestrator' belongs to Argo CD, which would put it back as its " +
-        "repository has it while the upgrade is under way. Take it out of Argo CD's care first, or upgrade there",
+        "repository has it while the upgrade is under way. Take it out of that tool's care first, or upgrade there",
     ],
   },
   {
