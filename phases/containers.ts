@@ -96,7 +96,7 @@ export function foreseeSuccessors(
   const { file: environment } = followPlan(world.environment, plan.environment, catalogue);
   const { compose: around } = world;
   const { composeFile: path = "", images = {} } = goalOf(site, plan.to, false);
-  const way = { path, from: plan.from, to: plan.to, catalogue, images };
+  const way = { path, from: plan.environment.since ?? plan.from, to: plan.to, catalogue, images };
   const file = around && changeCompose({ compose: around, environment: world.environment, ...way }).file;
   const files = { environment, compose: around && file ? { file, around } : null, catalogue };
   const known = (plan.deploy.containers ?? []).flatMap(({ service }): [string, Successor][] => {

@@ -44,7 +44,7 @@ async function newEnvironment({ site, catalogue }: Attempt, plan: EnvironmentPla
 }
 
 async function newCompose(
-  { site, catalogue, plan: { from, to } }: Attempt,
+  { site, catalogue, plan: whole }: Attempt,
   { compose: plan }: EnvironmentPlan,
 ): Promise<Replacement | null> {
   if (!plan || plan.lines.length === 0) return null;
@@ -52,6 +52,7 @@ async function newCompose(
   const read = await readCompose(site, environment);
   if (read === null) return null;
   const images = imagePatterns(site);
+  const { from, to } = { from: whole.environment.since ?? whole.from, to: whole.to };
   const result = changeCompose({ compose: read.world, environment, path: plan.file, from, to, catalogue, images });
   if (result.plan.lines.length === 0) return null;
   refuseOthers(plan.file, result.plan.lines, plan.lines);

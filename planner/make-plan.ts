@@ -94,9 +94,11 @@ interface Situation {
 function assemble({ world, goal, catalogue, from, to, direction, choice }: Situation): Plan {
   const installs = direction === "install";
   const steps = [...choice.pre, ...choice.post];
-  const compose = installs ? null : planCompose(world, goal, { from: from.version, to: to.version, catalogue });
-  const way = { from: installs ? { version: "0" } : from, to, catalogue };
-  const environment = planEnvironment(world.environment, goal.environmentFile, way, compose);
+  const since = changesSince(world, from.version);
+  const compose = installs ? null : planCompose(world, goal, { from: since, to: to.version, catalogue });
+  const way = { from: installs ? { version: "0" } : { version: since }, to, catalogue };
+  const settings = planEnvironment(world.environment, goal.environmentFile, way, compose);
+  const environment = since === from.version ? settings : { ...settings, since };
   const stops = installs ? planInstallStops(steps, world) : planStops({ steps: choice.pre, goal, from, catalogue });
   const stopped = stops.services.length > 0;
   const around = { server: world.server, catalogue };
@@ -139,6 +141,11 @@ function assemble({ world, goal, catalogue, from, to, direction, choice }: Situa
     loss: planLoss(direction, to, choice),
   };
   return { id: hash(content, 12), attempt: world.nextAttempt, ...content };
+}
+
+/** An attempt at an older release that stopped half-way may have taken back what the releases after that had changed. */
+function changesSince({ openAttempt }: World, from: string): string {
+  return openAttempt && compareVersions(openAttempt.to, from) < 0 ? openAttempt.to : from;
 }
 
 /** What is adopted stays as it is. */

@@ -106,6 +106,8 @@ export interface EnvironmentPlan {
   /** Releases whose changes are taken back, newest first, and those whose changes are then made, oldest first. */
   readonly undo: readonly string[];
   readonly apply: readonly string[];
+  /** The release behind which changes are made, where that is not the one that runs before. */
+  readonly since?: string;
   /** The lines as a diff, secrets masked; empty when the file stays as it is. */
   readonly lines: readonly string[];
   /** Variables through which the compose file names images, with their new values; absent when there are none. */

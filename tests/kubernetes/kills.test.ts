@@ -63,6 +63,8 @@ for (const engine of kubernetesEngines) {
     if (engine === "standalone")
       it("can be brought back by abort instead", async () => {
         const [from, to] = chosen.length % 2 === 1 ? (["1.0.0", "0.1.0"] as const) : (["0.1.0", "1.0.0"] as const);
+        const variables = () => stack.octollm.get<{ data: unknown }>("configmap", "octollm-config").data;
+        const before = variables();
         stack.wants(to);
         const run = stack.start("up", "--yes", "--skip-preview");
         assert.ok(await run.says(/Readiness services-planner-arm-readiness (creating|updating)/), run.output);
@@ -70,6 +72,7 @@ for (const engine of kubernetesEngines) {
         assert.match(await stack.must("status"), /attempt .*open in (Readiness|Manifests)/);
         assert.match(await stack.must("abort", "--yes"), new RegExp(`OctoLLM ${from} serves again\\.`));
         await assertServes(from);
+        assert.deepEqual(variables(), before);
       });
   });
 }

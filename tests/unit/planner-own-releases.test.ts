@@ -116,6 +116,20 @@ describe("the plan between OctoLLM's own releases", () => {
     assert.equal(steps(planned(whole, goal("0.2.0"), catalogue)), "-e4f5a6");
   });
 
+  it("makes changes of .env again that an attempt at an older release had taken back before it stopped", () => {
+    const openAttempt = { attempt: 2, from: "1.0.0", to: "0.1.0", planId: "x", reviewedPlan: null };
+    const environment = DotenvFile.parse("CACHE_ENABLED=true\nWEBHOOK_URL=http://h.example/webhook\n");
+    const { lines, apply, since } = planned(
+      world("1.0.0", "e4f5a6", { openAttempt, environment }),
+      goal("1.0.0"),
+      catalogue,
+    ).environment;
+    assert.deepEqual([apply, since], [["0.2.0", "1.0.0"], "0.1.0"]);
+    assert.match(lines.join("\n"), /\+ CACHE_L1_ENABLED=true[^]*v1\/webhook/);
+    const without = planned(world("1.0.0", "e4f5a6", { environment }), goal("1.0.0"), catalogue).environment;
+    assert.deepEqual([without.lines, without.since], [[], undefined]);
+  });
+
   it("has an id that neither the attempt nor sizes nor the running services move", () => {
     const id = (changes: Parameters<typeof world>[2]) =>
       planned(world("0.1.0", "def456", changes), goal("1.0.0"), catalogue).id;
