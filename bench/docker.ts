@@ -1,38 +1,15 @@
 import { loadavg } from "node:os";
 
-import { type DockerInstallation, startInstallation } from "../tests/docker/support/installation";
+import { startInstallation } from "../tests/docker/support/installation";
 import { DockerStack } from "../tests/docker/support/stack";
 import { CountingClient } from "../tests/support/counting-client";
 import { findAlembic } from "./alembic-project";
 import { type Stopping, upgradeByGuide } from "./docker-guide";
-import { median, seconds, table } from "./measure";
+import { median, table } from "./measure";
+import { type Seen, watch } from "./watch";
 
 const tasks = Number(process.env.OCTOLLM_BENCH_TASKS ?? 100_000);
 const rounds = Number(process.env.OCTOLLM_BENCH_ROUNDS ?? 2);
-
-/** What a client saw that asks the published port's /health every 50 ms. */
-interface Seen {
-  /** Of the whole upgrade, in seconds. */
-  readonly whole: number;
-  /** Longest time without an answer, in seconds. */
-  readonly downtime: number;
-  readonly failed: number;
-  readonly sent: number;
-}
-
-/** Has an OctoLLM upgraded, before the eyes of a client; what comes of it must be right. */
-async function watch(octollm: DockerInstallation, upgrade: () => Promise<unknown>): Promise<Seen> {
-  const priorities = "SELECT sum(priority)::integer AS sum FROM tasks";
-  const [before] = await octollm.sql<{ sum: number }>(priorities);
-  const client = new CountingClient(`${octollm.orchestrator}/health`);
-  const whole = await seconds(upgrade);
-  const { downtime, failed, sent } = await client.stop();
-  const [after] = await octollm.sql<{ sum: number }>(priorities);
-  const serving = await octollm.serving();
-  if (serving?.version !== "1.0.0" || serving.revision !== "e4f5a6" || !before || after?.sum !== before.sum * 2)
-    throw new Error(`not upgraded as it should be: ${JSON.stringify({ serving, before, after })}`);
-  return { whole, downtime: downtime / 1000, failed: failed.length, sent };
-}
 
 async function ours(early: boolean): Promise<Seen> {
   const stack = await DockerStack.adopted("standalone", { tasks });

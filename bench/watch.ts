@@ -1,0 +1,34 @@
+import { CountingClient } from "../tests/support/counting-client";
+import { seconds } from "./measure";
+
+/** An installation of a test's ring, on Docker or on Kubernetes. */
+interface Watched {
+  /** URL of the orchestrator, as clients have it. */
+  readonly orchestrator: string;
+  sql<Row extends object>(text: string): Promise<Row[]>;
+  serving(): Promise<{ readonly version: string; readonly revision: string } | null>;
+}
+
+/** What a client saw that asks the orchestrator's /health every 50 ms. */
+export interface Seen {
+  /** Of the whole upgrade, in seconds. */
+  readonly whole: number;
+  /** Longest time without an answer, in seconds. */
+  readonly downtime: number;
+  readonly failed: number;
+  readonly sent: number;
+}
+
+/** Has an OctoLLM upgraded to 1.0.0, before the eyes of a client; what comes of it must be right. */
+export async function watch(octollm: Watched, upgrade: () => Promise<unknown>): Promise<Seen> {
+  const priorities = "SELECT sum(priority)::integer AS sum FROM tasks";
+  const [before] = await octollm.sql<{ sum: number }>(priorities);
+  const client = new CountingClient(`${octollm.orchestrator}/health`);
+  const whole = await seconds(upgrade);
+  const { downtime, failed, sent } = await client.stop();
+  const [after] = await octollm.sql<{ sum: number }>(priorities);
+  const serving = await octollm.serving();
+  if (serving?.version !== "1.0.0" || serving.revision !== "e4f5a6" || !before || after?.sum !== before.sum * 2)
+    throw new Error(`not upgraded as it should be: ${JSON.stringify({ serving, before, after })}`);
+  return { whole, downtime: downtime / 1000, failed: failed.length, sent };
+}
