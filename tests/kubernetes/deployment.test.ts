@@ -61,6 +61,7 @@ describe("a service that is a Deployment", function () {
       ...{ autoscaler: "orchestrator", owners: { gitops: null, foreign: [] }, checksum: null },
       sources: { configMaps: ["octollm-config"], secrets: ["octollm-secrets"] },
       ...{ ownVariables: ["PORT"], paused: false, wantsBudget: true, before: null },
+      gap: "the present pods have no preStop, the new ones do",
     });
     assert.deepEqual(live(), before);
   });
