@@ -126,7 +126,7 @@ for (const engine of dockerEngines) {
   });
 
   describe(`a store that does not get well (${engine})`, function () {
-    this.timeout(120_000);
+    this.timeout(300_000);
     let stack: DockerStack;
 
     before(async () => (stack = await DockerStack.nothing(engine, "0.1.0")));
@@ -134,9 +134,9 @@ for (const engine of dockerEngines) {
 
     it("says what a store that does not get well has written, and makes it anew once that is corrected", async () => {
       const healthcheck = (stack.setting("docker") as { stores: readonly Store[] }).stores[0]?.healthcheck;
-      setStore(stack, "postgres", { healthcheck: ["CMD", "false"], startTimeout: 4 });
+      setStore(stack, "postgres", { healthcheck: ["CMD", "false"], startTimeout: 15 });
       const output = await stack.upFails();
-      assert.match(output, /container 'octollm-postgres' did not become healthy within 4 s/);
+      assert.match(output, /container 'octollm-postgres' did not become healthy within 15 s/);
       assert.match(output, /database system is ready to accept connections/);
       assert.match(output, /No service was touched\. Correct the cause, then run 'npx octollm up'/);
       assert.doesNotMatch(output, /not-a-real-password/);
