@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 
+import { until } from "../support/until";
 import { dockerEngines, DockerStack } from "./support/stack";
 
 for (const engine of dockerEngines)
@@ -49,6 +50,10 @@ for (const engine of dockerEngines)
         body: JSON.stringify({ description: "the first one", priority: 3 }),
       });
       assert.equal(response.status, 201);
+      await until("the task is done", async () => {
+        const [task] = await stack.octollm.sql<{ status: string }>("SELECT status FROM tasks");
+        return task?.status === "completed";
+      });
       const before = await stack.octollm.fingerprint();
       stack.wants("1.0.0");
       await stack.up();
