@@ -1,12 +1,10 @@
-import { loadavg } from "node:os";
-
 import { startInstallation } from "../tests/docker/support/installation";
 import { DockerStack } from "../tests/docker/support/stack";
 import { CountingClient } from "../tests/support/counting-client";
 import { findAlembic } from "./alembic-project";
 import { type Stopping, upgradeByGuide } from "./docker-guide";
 import { median, table } from "./measure";
-import { type Seen, watch } from "./watch";
+import { describeLoad, downtimeOf, type Seen, takeTurns, watch } from "./watch";
 
 const tasks = Number(process.env.OCTOLLM_BENCH_TASKS ?? 100_000);
 const rounds = Number(process.env.OCTOLLM_BENCH_ROUNDS ?? 2);
@@ -44,14 +42,8 @@ async function benchDowntime(): Promise<string> {
     "the guide, stores left running (compose stop)": () => byGuide("stop", alembic),
     "the guide to the letter (compose down)": () => byGuide("down", alembic),
   };
-  const seen = new Map(Object.keys(ways).map((name) => [name, [] as Seen[]]));
-  for (let round = 1; round <= rounds; round++)
-    for (const [name, way] of Object.entries(ways)) {
-      const found = await way();
-      seen.get(name)?.push(found);
-      process.stderr.write(`round ${round}, ${name}: ${JSON.stringify(found)}\n`);
-    }
-  const down = (name: string) => median((seen.get(name) ?? []).map(({ downtime }) => downtime));
+  const seen = await takeTurns(ways, rounds);
+  const down = (name: string) => downtimeOf(seen, name);
   const rows = [...seen].map(([name, runs]) => [
     name,
     runs.map(({ downtime }) => `${downtime.toFixed(1)} s`).join(", "),
@@ -91,15 +83,13 @@ async function benchMinor(front: boolean): Promise<string[]> {
 }
 
 async function main(): Promise<void> {
-  const load = () =>
-    loadavg()
-      .map((value) => value.toFixed(1))
-      .join(" ");
-  const started = load();
+  const started = describeLoad();
   process.stdout.write(`\n## OctoLLM on Docker, ${tasks} tasks\n\n### 0.1.0 -> 1.0.0\n\n${await benchDowntime()}\n`);
   const head = ["0.1.0 -> 0.2.0", "failed GET", "failed POST", "tasks lost", "longest gap", "slowest answer"];
   const minor = [await benchMinor(true), await benchMinor(false)];
-  process.stdout.write(`\n### 0.1.0 -> 0.2.0\n\n${table(head, minor)}\n\nLoad average: ${started} to ${load()}.\n`);
+  process.stdout.write(
+    `\n### 0.1.0 -> 0.2.0\n\n${table(head, minor)}\n\nLoad average: ${started} to ${describeLoad()}.\n`,
+  );
 }
 
 main().then(

@@ -1,12 +1,10 @@
-import { loadavg } from "node:os";
-
 import { startInstallation } from "../tests/kubernetes/support/installation";
 import { KubernetesStack } from "../tests/kubernetes/support/stack";
 import { CountingClient } from "../tests/support/counting-client";
 import { findAlembic } from "./alembic-project";
 import { prepareGuide } from "./kubernetes-guide";
 import { median, table } from "./measure";
-import { type Seen, watch } from "./watch";
+import { describeLoad, downtimeOf, type Seen, takeTurns, watch } from "./watch";
 
 const tasks = Number(process.env.OCTOLLM_BENCH_TASKS ?? 100_000);
 const rounds = Number(process.env.OCTOLLM_BENCH_ROUNDS ?? 2);
@@ -43,14 +41,8 @@ async function benchDowntime(): Promise<string> {
     [ownEarly]: () => ours(true),
     "the guide's kubectl steps": () => byGuide(alembic),
   };
-  const seen = new Map(Object.keys(ways).map((name) => [name, [] as Seen[]]));
-  for (let round = 1; round <= rounds; round++)
-    for (const [name, way] of Object.entries(ways)) {
-      const found = await way();
-      seen.get(name)?.push(found);
-      process.stderr.write(`round ${round}, ${name}: ${JSON.stringify(found)}\n`);
-    }
-  const down = (name: string) => median((seen.get(name) ?? []).map(({ downtime }) => downtime));
+  const seen = await takeTurns(ways, rounds);
+  const down = (name: string) => downtimeOf(seen, name);
   const rows = [...seen].map(([name, runs]) => [
     name,
     runs.map(({ downtime }) => `${downtime.toFixed(1)} s`).join(", "),
@@ -88,14 +80,12 @@ async function benchMinor(): Promise<string[][]> {
 }
 
 async function main(): Promise<void> {
-  const load = () =>
-    loadavg()
-      .map((value) => value.toFixed(1))
-      .join(" ");
-  const started = load();
+  const started = describeLoad();
   const head = ["rolled at 200 requests/s", "failed", "slowest answer"];
   process.stdout.write(`\n## OctoLLM on Kubernetes, ${tasks} tasks\n\n${table(head, await benchMinor())}\n`);
-  process.stdout.write(`\n### 0.1.0 -> 1.0.0\n\n${await benchDowntime()}\n\nLoad average: ${started} to ${load()}.\n`);
+  process.stdout.write(
+    `\n### 0.1.0 -> 1.0.0\n\n${await benchDowntime()}\n\nLoad average: ${started} to ${describeLoad()}.\n`,
+  );
 }
 
 main().then(

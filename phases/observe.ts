@@ -145,11 +145,9 @@ function describeService(
   version: string,
   { container, deployment }: Partial<Pick<ObservedContainer, "container"> & Pick<ObservedDeployment, "deployment">>,
 ): ServiceFacts {
-  const declared = container
-    ? isAsDeclared(container, version)
-    : deployment
-      ? followsAsDeclared(deployment, version, release)
-      : asSpecified;
+  let declared = asSpecified;
+  if (container) declared = isAsDeclared(container, version);
+  if (deployment) declared = followsAsDeclared(deployment, version, release);
   const as = declared !== false;
   const current = healthy && release === version && as;
   const facts = { name, running, current, asSpecified: as, release, obstructed };

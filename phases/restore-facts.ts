@@ -48,6 +48,17 @@ export interface DatabaseLook {
   readonly related: readonly ListedDatabase[];
 }
 
+/** What is found where no table can be read. */
+export const nothingFound = {
+  columns: [],
+  indexes: [],
+  ledger: emptyLedger,
+  measures: [],
+  looksLike: null,
+  keptFiles: new Map(),
+  tables: [],
+} satisfies Partial<DatabaseLook>;
+
 /**
  * Reads database and ledger in a READ ONLY session.
  *
@@ -91,13 +102,7 @@ export async function lookAtDatabase(
     const damage = error.kind === "missing-database" ? "there is no such database" : errorText(error);
     return {
       ...(await readDamagedDatabase(address, options)),
-      columns: [],
-      indexes: [],
-      ledger: emptyLedger,
-      measures: [],
-      looksLike: null,
-      keptFiles: new Map(),
-      tables: [],
+      ...nothingFound,
       damage,
     };
   }

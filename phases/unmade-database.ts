@@ -1,6 +1,5 @@
 import type { DatabaseAddress } from "../postgres/connection";
-import { emptyLedger } from "../postgres/ledger";
-import type { DatabaseLook } from "./restore-facts";
+import { type DatabaseLook, nothingFound } from "./restore-facts";
 
 /**
  * A database whose server is made by this very stack, before Preflight looks at it: empty, and its role's own.
@@ -37,13 +36,7 @@ export function unmadeDatabase({ database, user }: DatabaseAddress): DatabaseLoo
         isOwnerOrSuperuser: true,
       },
     },
-    columns: [],
-    indexes: [],
-    ledger: emptyLedger,
-    measures: [],
-    looksLike: null,
-    keptFiles: new Map(),
-    tables: [],
+    ...nothingFound,
     damage: null,
     rights: { mayRename: true, roles: [] },
     related: [],

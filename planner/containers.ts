@@ -1,7 +1,8 @@
 import type { ContainerPlan } from "./plan";
 import type { Goal, ServiceContainer, World } from "./world";
 
-interface Situation {
+/** What is known when it is planned what the stack declares. */
+export interface DeploySituation {
   readonly world: World;
   readonly goal: Goal;
   readonly from: string;
@@ -23,7 +24,7 @@ export function planContainers({
   to,
   stopped,
   installs,
-}: Situation): readonly ContainerPlan[] | null {
+}: DeploySituation): readonly ContainerPlan[] | null {
   const found = world.services.flatMap(({ name, current, container }) =>
     container ? [{ name, current, container }] : [],
   );

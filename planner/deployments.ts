@@ -1,20 +1,18 @@
+import type { DeploySituation } from "./containers";
 import type { DeploymentPlan } from "./plan";
-import type { Goal, ServiceDeployment, World } from "./world";
-
-interface Situation {
-  readonly world: World;
-  readonly goal: Goal;
-  readonly from: string;
-  readonly to: string;
-  /** Whether the services are stopped before. */
-  readonly stopped: boolean;
-}
+import type { ServiceDeployment } from "./world";
 
 /**
  * The Deployments to declare; null where the services are none, or while what runs is only observed: until the first plan
  * that moves the installation, nothing of it is the stack's.
  */
-export function planDeployments({ world, goal, from, to, stopped }: Situation): readonly DeploymentPlan[] | null {
+export function planDeployments({
+  world,
+  goal,
+  from,
+  to,
+  stopped,
+}: Omit<DeploySituation, "installs">): readonly DeploymentPlan[] | null {
   const found = world.services.flatMap(({ name, current, deployment }) =>
     deployment ? [{ name, current, deployment }] : [],
   );
